@@ -1,0 +1,30 @@
+# Two commands matter: `make demo` and `make test`. Both work on a machine that has only Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/demo.stamp
+	$(THREADS) $(BIN)/spectralfm demo --output transfer.png
+
+test: check
+	$(THREADS) $(BIN)/python -m pytest
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The constraints come first so that an unpinned torch never pulls a CUDA build.
+$(VENV)/%.stamp: setup.cfg pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plot$(if $(filter test,$*),$(comma)test)]"
+	touch $@
+
+comma := ,
+
+clean:
+	rm -rf $(VENV) build *.egg-info

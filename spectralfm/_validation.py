@@ -1,0 +1,227 @@
+"""Every error about data is worded here: scikit-learn's words first, then the remedy."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_array, check_consistent_length, validate_data
+
+LARGEST_VALUE = 1e6
+"""Absorbances, reflectances and Raman counts stay below; a larger value is a fill value."""
+
+FEWEST_CHANNELS = 10
+"""With fewer channels than this, zeros in all of them can be centred data."""
+
+_REMEDIES = {
+    "NaN": "Remove the spectrum, or cut all spectra to the channels every instrument recorded.",
+    "infinity": "Infinite absorbance means zero transmittance: cut the saturated channels.",
+    "Complex data": "Pass the real part or the magnitude of the spectra.",
+    "dim 3": "Put one spectrum in a row: average or stack repeated scans first.",
+    "features, but": "Spectra must lie on the axis seen in fit: resample with "
+    "spectralfm.axis.resample.",
+    "could not convert string": "Spectra must be numbers: drop the text columns.",
+}
+
+
+def _with_remedy(error: ValueError) -> ValueError:
+    """Append what to do about it to an error of scikit-learn."""
+    message = str(error)
+    remedies = [text for mark, text in _REMEDIES.items() if mark in message]
+    return ValueError("\n".join([message, *remedies]))
+
+
+def check_values(X: NDArray[np.float64], *, name: str = "X") -> None:
+    """Refuse values no spectrometer records.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels)
+        Finite spectra.
+    name : str
+        What the caller calls ``X``.
+
+    Raises
+    ------
+    ValueError
+        If a value exceeds 1e6 in magnitude, or all of ten or more channels of a row are zero.
+    """
+    largest = np.abs(X).max(initial=0.0)
+    if largest > LARGEST_VALUE:
+        row, channel = np.unravel_index(np.abs(X).argmax(), X.shape)
+        raise ValueError(
+            f"{name} holds {largest:.3g} at row {row}, channel {channel}; spectra stay below "
+            f"{LARGEST_VALUE:.0e}. Mask fill values, or divide raw counts by a reference."
+        )
+    empty = np.flatnonzero(~X.any(axis=1))
+    if empty.size and X.shape[1] >= FEWEST_CHANNELS:
+        raise ValueError(
+            f"{name} has all-zero spectra at row(s) {_some(empty)}: "
+            "nothing was recorded there. Remove these rows."
+        )
+
+
+def check_spectra(
+    estimator: Any, X: ArrayLike, *, reset: bool = False, ensure_min_samples: int = 1
+) -> NDArray[np.float64]:
+    """Return the spectra as float64, or say what is wrong with them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Remembers channel count and feature names when ``reset``, compares them otherwise.
+    X : array-like of shape (n_samples, n_channels)
+        Spectra, one a row.
+    reset : bool
+        True in ``fit``, False in ``predict`` and ``transform``.
+    ensure_min_samples : int
+        Fewest rows accepted.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_channels)
+        The spectra as float64.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` is not a finite, real, two-dimensional array of the expected width, holds a
+        masked or absurd value or an all-zero row, or has no column names although ``fit`` saw some.
+    """
+    refuse_masked(X)
+    fitted_names = None if reset else getattr(estimator, "feature_names_in_", None)
+    if fitted_names is not None and not hasattr(X, "columns"):
+        raise ValueError(
+            f"X has no column names, but {type(estimator).__name__} was fitted on a DataFrame with "
+            "them, so a shifted axis would go unnoticed. Pass a DataFrame, or fit on an array."
+        )
+    try:
+        spectra = validate_data(
+            estimator, X, reset=reset, dtype=np.float64, ensure_min_samples=ensure_min_samples
+        )
+    except ValueError as error:
+        raise _with_remedy(error) from None
+    check_values(spectra)
+    return spectra
+
+
+def check_matrix(X: ArrayLike, *, name: str) -> NDArray[np.float64]:
+    """Return spectra that belong to no fitted axis (a source, standards) as float64.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_channels)
+        Spectra, one a row.
+    name : str
+        What the caller calls them, for the message.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_channels)
+        The spectra as float64.
+
+    Raises
+    ------
+    ValueError
+        As `check_spectra`, except for the comparison with ``fit``.
+    """
+    refuse_masked(X, name=name)
+    try:
+        spectra = check_array(X, dtype=np.float64, input_name=name)
+    except ValueError as error:
+        raise _with_remedy(error) from None
+    check_values(spectra, name=name)
+    return spectra
+
+
+def refuse_masked(X: ArrayLike, *, name: str = "X") -> None:
+    """Raise if ``X`` is a masked array with masked entries, which scikit-learn would unmask."""
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError(
+            f"{name} is a masked array with {np.ma.count_masked(X)} masked values. "
+            "Cut the masked channels or fill them before passing X.filled()."
+        )
+
+
+def check_paired(
+    X: NDArray[np.float64], X_source: NDArray[np.float64], *, name: str = "X_source"
+) -> None:
+    """Raise unless both hold the same number of spectra, row ``i`` of each the same sample."""
+    if len(X) != len(X_source):
+        raise ValueError(
+            f"{name} has {len(X_source)} spectra but the target has {len(X)}: standards are "
+            "paired, row i of both is the same sample. Align the rows by sample name."
+        )
+
+
+def check_same_channels(n_channels: int, expected: int, *, name: str, of: str) -> None:
+    """Raise unless two groups of spectra have the same number of channels."""
+    if n_channels != expected:
+        raise ValueError(
+            f"{name} has {n_channels} channels, but {of} has {expected}. This method compares "
+            "channel with channel: resample one onto the other's axis (spectralfm.axis.resample)."
+        )
+
+
+def check_enough(n: int, needed: int, *, what: str, remedy: str) -> None:
+    """Raise if fewer than ``needed`` of ``what`` were given.
+
+    scikit-learn's checks look for ``n_samples = 1`` in the message about a single row.
+    """
+    if n < needed:
+        raise ValueError(f"n_samples = {n} is too few {what}: at least {needed} needed. {remedy}")
+
+
+def _some(rows: NDArray[np.intp], limit: int = 5) -> str:
+    """List the first rows of many."""
+    shown = ", ".join(str(row) for row in rows[:limit])
+    return shown + (f" and {len(rows) - limit} more" if len(rows) > limit else "")
+
+
+def check_targets(
+    estimator: Any, X: ArrayLike, y: ArrayLike | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return calibration spectra and their reference values as float64, one row a sample.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Remembers channel count and feature names.
+    X : array-like of shape (n_samples, n_channels)
+        Spectra, at least two.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Reference values, in the property's own unit.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_channels)
+        The spectra as float64.
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        The reference values as float64.
+
+    Raises
+    ------
+    ValueError
+        As `check_spectra`; or if ``y`` has another length, is not finite, or is constant.
+    """
+    spectra = check_spectra(estimator, X, reset=True, ensure_min_samples=2)
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None. "
+            "A calibration needs the reference values of its spectra."
+        )
+    refuse_masked(y, name="y")
+    values = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
+    check_consistent_length(spectra, values)
+    constant = np.flatnonzero(np.ptp(values.reshape(len(values), -1), axis=0) == 0)
+    if constant.size:
+        raise ValueError(
+            f"y is constant in column(s) {_some(constant)}: there is nothing to calibrate. "
+            "Choose samples that differ in the property, or leave the column out."
+        )
+    return spectra, values
+
+
+def forget(estimator: Any) -> None:
+    """Delete what an earlier ``fit`` learned, so that a failed refit leaves no old model behind."""
+    for name in [name for name in vars(estimator) if name.endswith("_")]:
+        delattr(estimator, name)

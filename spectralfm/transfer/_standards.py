@@ -1,0 +1,90 @@
+"""Spectra of the target instrument, as objects that cross-validation passes whole.
+
+scikit-learn slices any array-like metadata as long as ``X``; it leaves these objects alone.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_array
+
+from .._validation import check_matrix, check_paired
+
+
+class Standards:
+    """Samples measured on both instruments, rows paired.
+
+    Parameters
+    ----------
+    source : array-like of shape (n_standards, n_source_channels)
+        Spectra of the standards on the source instrument.
+    target : array-like of shape (n_standards, n_target_channels)
+        Spectra of the same samples, in the same order, on the target instrument.
+    y : array-like of shape (n_standards,) or (n_standards, n_targets), optional
+        Reference values of the standards, when known.
+
+    Raises
+    ------
+    ValueError
+        If the rows do not pair up, or a spectrum or value is not finite.
+
+    Examples
+    --------
+    >>> from spectralfm.transfer import Standards
+    >>> Standards(source=[[0.1, 0.2], [0.2, 0.4]], target=[[0.2, 0.3], [0.3, 0.5]])
+    Standards(2 pairs, 2 source and 2 target channels, without y)
+    """
+
+    def __init__(self, source: ArrayLike, target: ArrayLike, y: ArrayLike | None = None) -> None:
+        self.source = check_matrix(source, name="standards.source")
+        self.target = check_matrix(target, name="standards.target")
+        check_paired(self.target, self.source, name="standards.source")
+        self.y: NDArray[np.float64] | None = None
+        if y is not None:
+            self.y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="standards.y")
+            check_paired(self.target, self.y, name="standards.y")
+
+    @property
+    def n_standards(self) -> int:
+        """Number of samples measured on both instruments."""
+        return len(self.source)
+
+    def take(self, rows: ArrayLike) -> "Standards":
+        """Return the standards at ``rows`` (indices or a boolean mask), pairs kept together."""
+        rows = np.asarray(rows)
+        return Standards(
+            self.source[rows], self.target[rows], None if self.y is None else self.y[rows]
+        )
+
+    def __repr__(self) -> str:
+        known = "without" if self.y is None else "with"
+        return (
+            f"Standards({self.n_standards} pairs, {self.source.shape[1]} source and "
+            f"{self.target.shape[1]} target channels, {known} y)"
+        )
+
+
+class Unpaired:
+    """Unlabelled spectra of the target instrument, of samples the source need not have seen.
+
+    Parameters
+    ----------
+    target : array-like of shape (n_spectra, n_target_channels)
+        Spectra recorded on the target instrument.
+
+    Raises
+    ------
+    ValueError
+        If a spectrum is not finite.
+
+    Examples
+    --------
+    >>> from spectralfm.transfer import Unpaired
+    >>> Unpaired([[0.2, 0.3], [0.3, 0.5], [0.1, 0.4]])
+    Unpaired(3 spectra, 2 target channels)
+    """
+
+    def __init__(self, target: ArrayLike) -> None:
+        self.target = check_matrix(target, name="X_target")
+
+    def __repr__(self) -> str:
+        return f"Unpaired({len(self.target)} spectra, {self.target.shape[1]} target channels)"
