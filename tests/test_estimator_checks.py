@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from spectralfm import transfer
@@ -12,7 +13,9 @@ from spectralfm import transfer
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 # Estimators whose constructor needs an argument; the others are made with their defaults.
-NEED_ARGUMENTS: dict[str, BaseEstimator] = {}
+NEED_ARGUMENTS: dict[str, BaseEstimator] = {
+    "SlopeBiasCorrection": transfer.SlopeBiasCorrection(LinearRegression()),
+}
 
 PUBLIC = [getattr(transfer, name) for name in transfer.__all__]
 ESTIMATORS = [

@@ -4,11 +4,17 @@ Words: the *source* instrument is where the calibration was made, the *target* i
 work, *standards* are samples measured on both.
 """
 
+from ._external_parameter_orthogonalization import ExternalParameterOrthogonalization
+from ._generalized_least_squares_weighting import GeneralizedLeastSquaresWeighting
 from ._mean_shift import MeanShift
+from ._slope_bias_correction import SlopeBiasCorrection
 from ._standards import Standards, Unpaired
 
 __all__ = [
+    "ExternalParameterOrthogonalization",
+    "GeneralizedLeastSquaresWeighting",
     "MeanShift",
+    "SlopeBiasCorrection",
     "Standards",
     "Unpaired",
 ]
