@@ -4,6 +4,7 @@ Words: the *source* instrument is where the calibration was made, the *target* i
 work, *standards* are samples measured on both.
 """
 
+from ._domain_invariant_pls import DomainInvariantPLS
 from ._external_parameter_orthogonalization import ExternalParameterOrthogonalization
 from ._generalized_least_squares_weighting import GeneralizedLeastSquaresWeighting
 from ._mean_shift import MeanShift
@@ -11,6 +12,7 @@ from ._slope_bias_correction import SlopeBiasCorrection
 from ._standards import Standards, Unpaired
 
 __all__ = [
+    "DomainInvariantPLS",
     "ExternalParameterOrthogonalization",
     "GeneralizedLeastSquaresWeighting",
     "MeanShift",

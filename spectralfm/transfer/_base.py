@@ -6,7 +6,7 @@ Signature B, `TransferRegressor`: refit the model so that it ignores the instrum
 
 import warnings
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -197,10 +197,7 @@ class TransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
                 )
             for part, name in ((standards.source, "source"), (standards.target, "target")):
                 check_same_channels(part.shape[1], n_channels, name=f"standards.{name}", of="X")
-        target = None
-        if X_target is not None:
-            target = (X_target if isinstance(X_target, Unpaired) else Unpaired(X_target)).target
-            check_same_channels(target.shape[1], n_channels, name="X_target", of="X")
+        target = None if X_target is None else self._check_target(X_target, n_channels)
         coef, intercept = self._fit_linear(X, y.reshape(len(y), -1), standards, target)
         if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
             raise ValueError(
@@ -230,6 +227,12 @@ class TransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coef_")
+
+    def _check_target(self, X_target: Any, n_channels: int) -> NDArray[np.float64]:
+        """Return unlabelled target spectra, one a row; a subclass may take several groups."""
+        target = (X_target if isinstance(X_target, Unpaired) else Unpaired(X_target)).target
+        check_same_channels(target.shape[1], n_channels, name="X_target", of="X")
+        return target
 
     @abstractmethod
     def _fit_linear(
