@@ -1,5 +1,6 @@
 """Every error about data is worded here: scikit-learn's words first, then the remedy."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ _REMEDIES = {
     "dim 3": "Put one spectrum in a row: average or stack repeated scans first.",
     "features, but": "Spectra must lie on the axis seen in fit: resample with "
     "spectralfm.axis.resample.",
-    "could not convert string": "Spectra must be numbers: drop the text columns.",
 }
 
 
@@ -88,6 +88,7 @@ def check_spectra(
         masked or absurd value or an all-zero row, or has no column names although ``fit`` saw some.
     """
     refuse_masked(X)
+    refuse_text(X)
     fitted_names = None if reset else getattr(estimator, "feature_names_in_", None)
     if fitted_names is not None and not hasattr(X, "columns"):
         raise ValueError(
@@ -125,6 +126,7 @@ def check_matrix(X: ArrayLike, *, name: str) -> NDArray[np.float64]:
         As `check_spectra`, except for the comparison with ``fit``.
     """
     refuse_masked(X, name=name)
+    refuse_text(X, name=name)
     try:
         spectra = check_array(X, dtype=np.float64, input_name=name)
     except ValueError as error:
@@ -139,6 +141,24 @@ def refuse_masked(X: ArrayLike, *, name: str = "X") -> None:
         raise ValueError(
             f"{name} is a masked array with {np.ma.count_masked(X)} masked values. "
             "Cut the masked channels or fill them before passing X.filled()."
+        )
+
+
+def refuse_text(X: ArrayLike, *, name: str = "X") -> None:
+    """Raise if ``X`` holds text, also text that spells numbers, which NumPy would convert."""
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
+        return
+    try:
+        values = np.asarray(X)
+    except ValueError:
+        return  # Ragged rows: scikit-learn has its own words for them.
+    text = values.dtype.kind in "US"
+    if values.dtype.kind == "O":
+        text = any(isinstance(value, str | bytes) for value in values.ravel())
+    if text:
+        raise ValueError(
+            f"could not convert string to float: {name} holds text. Drop the text columns; if they "
+            "are numbers read as text, a decimal comma or a header row may be the cause."
         )
 
 
@@ -210,6 +230,7 @@ def check_targets(
             "A calibration needs the reference values of its spectra."
         )
     refuse_masked(y, name="y")
+    refuse_text(y, name="y")
     values = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
     check_consistent_length(spectra, values)
     constant = np.flatnonzero(np.ptp(values.reshape(len(values), -1), axis=0) == 0)
@@ -225,3 +246,14 @@ def forget(estimator: Any) -> None:
     """Delete what an earlier ``fit`` learned, so that a failed refit leaves no old model behind."""
     for name in [name for name in vars(estimator) if name.endswith("_")]:
         delattr(estimator, name)
+
+
+def clip_components(n_components: int, allowed: int, *, why: str) -> int:
+    """Return ``n_components``, or as many as the data allow, with a warning that names both.
+
+    It does not raise: the widest setting of a grid search must not end the search.
+    """
+    if n_components <= allowed:
+        return n_components
+    warnings.warn(f"n_components={n_components} is clipped to {allowed}: {why}.")
+    return allowed

@@ -91,7 +91,7 @@ def test_equals_the_dense_solution(penalty, given):
     }[given]
     model = DomainInvariantPLS(4, penalty).fit(X, Y[:, 0], **known)
     coef, penalties = dense(X, Y[:, 0], domains, 4, None if penalty == "auto" else penalty)
-    np.testing.assert_allclose(model.coef_, coef, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(model.coef_[0], coef, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(model.penalties_[0], penalties, rtol=1e-6)
 
 
@@ -105,7 +105,7 @@ def test_first_weight_vector_minimises_the_objective():
 
     w = minimize(objective, X_c.T @ y_c / (y_c @ y_c), tol=1e-12).x
     model = DomainInvariantPLS(1, 10.0).fit(X, Y[:, 0], X_target=X_TARGET)
-    cosine = w @ model.coef_ / np.linalg.norm(w) / np.linalg.norm(model.coef_)
+    cosine = w @ model.coef_[0] / np.linalg.norm(w) / np.linalg.norm(model.coef_[0])
     assert cosine > 1 - 1e-7
 
 
