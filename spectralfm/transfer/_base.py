@@ -142,10 +142,9 @@ class SpectraStandardizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator,
 
 
 class TransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
-    """Linear calibration refitted with spectra of the target instrument at hand.
+    """Calibration refitted with spectra of the target instrument at hand.
 
-    A subclass writes `_fit_linear`, which returns one regression vector and intercept a property
-    on the *target* instrument: ``y = X @ coef_.T + intercept_``.
+    A subclass writes `_fit_model` and `_predict`, both for ``y`` of shape (n_samples, n_targets).
     """
 
     __metadata_request__fit = {"standards": True, "X_target": True}
@@ -198,14 +197,8 @@ class TransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
             for part, name in ((standards.source, "source"), (standards.target, "target")):
                 check_same_channels(part.shape[1], n_channels, name=f"standards.{name}", of="X")
         target = None if X_target is None else self._check_target(X_target, n_channels)
-        coef, intercept = self._fit_linear(X, y.reshape(len(y), -1), standards, target)
-        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
-            raise ValueError(
-                f"{type(self).__name__} found no finite solution. Check the spectra for constant "
-                "or collinear groups of channels, or regularise more."
-            )
-        self.coef_ = coef[0] if y.ndim == 1 else coef
-        self.intercept_ = float(intercept[0]) if y.ndim == 1 else intercept
+        self._fit_model(X, y.reshape(len(y), -1), standards, target)
+        self.one_target_ = y.ndim == 1
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -222,17 +215,56 @@ class TransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
             Predictions in the unit of the reference values.
         """
         check_is_fitted(self)
-        X = check_spectra(self, X)
-        return X @ self.coef_.T + self.intercept_
+        y = self._predict(check_spectra(self, X))
+        return y[:, 0] if self.one_target_ else y
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "coef_")
+        return hasattr(self, "one_target_")
 
     def _check_target(self, X_target: Any, n_channels: int) -> NDArray[np.float64]:
         """Return unlabelled target spectra, one a row; a subclass may take several groups."""
         target = (X_target if isinstance(X_target, Unpaired) else Unpaired(X_target)).target
         check_same_channels(target.shape[1], n_channels, name="X_target", of="X")
         return target
+
+    @abstractmethod
+    def _fit_model(
+        self,
+        X: NDArray[np.float64],
+        y: NDArray[np.float64],
+        standards: Standards | None,
+        X_target: NDArray[np.float64] | None,
+    ) -> None:
+        """Fit to checked spectra and reference values (n_samples, n_targets)."""
+
+    @abstractmethod
+    def _predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return predictions (n_samples, n_targets) for checked target spectra."""
+
+
+class LinearTransferRegressor(TransferRegressor):
+    """One regression vector and intercept a property: ``y = X @ coef_.T + intercept_``.
+
+    A subclass writes `_fit_linear`, which returns them for the *target* instrument.
+    """
+
+    def _fit_model(
+        self,
+        X: NDArray[np.float64],
+        y: NDArray[np.float64],
+        standards: Standards | None,
+        X_target: NDArray[np.float64] | None,
+    ) -> None:
+        coef, intercept = self._fit_linear(X, y, standards, X_target)
+        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+            raise ValueError(
+                f"{type(self).__name__} found no finite solution. Check the spectra for constant "
+                "or collinear groups of channels, or regularise more."
+            )
+        self.coef_, self.intercept_ = coef, intercept
+
+    def _predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        return X @ self.coef_.T + self.intercept_
 
     @abstractmethod
     def _fit_linear(

@@ -12,14 +12,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._validation import check_spectra
-from ._base import TransferRegressor
+from ._base import LinearTransferRegressor
 from ._discrepancy import summed_discrepancy
 from ._standards import Standards, Unpaired
 
 Array = NDArray[np.float64]
 
 
-class DomainInvariantPLS(TransferRegressor):
+class DomainInvariantPLS(LinearTransferRegressor):
     r"""PLS whose scores vary as much on the target as on the source (di-PLS, mdi-PLS).
 
     Each latent variable has the weight vector
@@ -45,9 +45,9 @@ class DomainInvariantPLS(TransferRegressor):
 
     Attributes
     ----------
-    coef_ : ndarray of shape (n_channels,) or (n_targets, n_channels)
+    coef_ : ndarray of shape (n_targets, n_channels)
         Regression vectors, the same on all instruments.
-    intercept_ : float or ndarray of shape (n_targets,)
+    intercept_ : ndarray of shape (n_targets,)
         Intercepts on the first target instrument.
     target_means_ : ndarray of shape (n_domains, n_channels)
         Spectrum of each target instrument at which the mean of ``y`` is predicted.
@@ -179,9 +179,9 @@ class DomainInvariantPLS(TransferRegressor):
                 f"pass 0 to {n_domains - 1}."
             )
         spectra = check_spectra(self, X)
-        predictions = (spectra - self.target_means_[domain]) @ np.atleast_2d(self.coef_).T
+        predictions = (spectra - self.target_means_[domain]) @ self.coef_.T
         predictions = predictions + self.y_mean_
-        return predictions[:, 0] if self.coef_.ndim == 1 else predictions
+        return predictions[:, 0] if self.one_target_ else predictions
 
     def _check_target(self, X_target: Any, n_channels: int) -> Array:
         several = (

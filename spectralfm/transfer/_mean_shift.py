@@ -33,9 +33,9 @@ class MeanShift(SpectraStandardizer):
 
     References
     ----------
-    .. [1] Swierenga, H., Haanstra, W. G., de Weijer, A. P., & Buydens, L. M. C. (1998). Comparison
-       of two different approaches toward model transferability in NIR spectroscopy. Applied
-       Spectroscopy, 52(1), 7-16. https://doi.org/10.1366/0003702981942500
+    .. [1] Feudale, R. N., Woody, N. A., Tan, H., Myles, A. J., Brown, S. D., & Ferre, J. (2002).
+       Transfer of multivariate calibration models: a review. Chemometrics and Intelligent
+       Laboratory Systems, 64(2), 181-192. https://doi.org/10.1016/S0169-7439(02)00085-0
 
     Examples
     --------

@@ -1,0 +1,207 @@
+"""PLS averaged over latent variables and preprocessings instead of selecting one of each."""
+
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from ._averaging import AveragingRegressor, Candidates, View
+from ._base import SpectraStandardizer
+from ._folds import joint_folds
+from ._pairs import Pairs
+from ._pls_path import PLSPath
+from ._preprocessing import fitted_views
+
+Array = NDArray[np.float64]
+
+
+class AveragedPLS(AveragingRegressor):
+    r"""PLS averaged over LVs, preprocessings and corrections, weighted by error on the standards.
+
+    .. math:: \hat y = \sum_m w_m \left(\bar y + (f_m(x_t) - \bar x_m)^\top b_m\right), \qquad
+        w_m \propto \exp\left(-\tfrac n2 (e_m / \min e - 1)\right)
+
+    over settings m: a correction and preprocessing :math:`f_m` of target spectra and a PLS vector
+    :math:`b_m` of 1 to ``max_components`` LVs. The error :math:`e_m` is that of the n standards,
+    each predicted by a model without it, plus that of the calibration set in cross-validation.
+
+    Parameters
+    ----------
+    max_components : int, default=15
+        Largest number of LVs, at least 1; fewer where the samples do not support them.
+    standardizer : transformer or list of transformers, default=None
+        Corrections of target spectra to average over, of signature ``fit(X, X_source=...)``. None
+        is a mean shift of the preprocessed spectra.
+    difference_weights : sequence of float, default=(0,)
+        What the differences between paired spectra count for in the latent variables, at least 0,
+        in calibration sets of the same size. A weight above 0 appends the differences, as
+        spectra with no change in the property, to the calibration set. With a standardizer they
+        are what it leaves of the difference of a standard it has not seen.
+    use_target : bool, default=False
+        Whether labelled standards join the calibration set with their target spectra.
+    preprocessing : list of transformers, default=None
+        Views of the spectra to average over, fitted on the source. None means none, SNV and first
+        derivative.
+    cv : int, default=10
+        Folds of the cross-validation, at least 2. A standard and its row in the calibration set
+        are left out together; up to ``cv`` standards each is alone in its fold.
+    weigh_by : {"both", "standards"}, default="both"
+        Whether the error on the source counts in the weights beside the error on the standards.
+
+    Attributes
+    ----------
+    terms_ : list of Term
+        Averaged regression vectors, one term a correction and preprocessing.
+    settings_ : list of dict
+        The settings averaged over.
+    weights_ : ndarray of shape (n_settings, n_targets)
+        Weight of each setting, columns summing to 1.
+    standards_prediction_ : ndarray of shape (n_standards, n_targets)
+        Average prediction of each standard by models fitted without it.
+    standards_y_ : ndarray of shape (n_standards, n_targets)
+        Values they are compared with.
+    source_error_ : ndarray of shape (n_targets,)
+        Weighted mean of the settings' cross-validated RMSE on the source.
+
+    See Also
+    --------
+    TransferEnsemble : Averages over families of methods too.
+    DifferencePenalizedRidge : Averages over penalties instead of LVs.
+
+    Notes
+    -----
+    Each property has its own latent variables and weights. With unlabelled target spectra only,
+    their mean sets the shift, and the error on the source the weights; the standardizer is then not
+    used. With neither, it is a calibration of the source.
+
+    References
+    ----------
+    .. [1] Zhang, M. H., Xu, Q. S., & Massart, D. L. (2004). Averaged and weighted average partial
+       least squares. Analytica Chimica Acta, 504(2), 279-289.
+       https://doi.org/10.1016/j.aca.2003.10.056
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralfm.transfer import AveragedPLS, Standards
+    >>> rng = np.random.default_rng(0)
+    >>> pure = np.exp(-0.5 * ((np.arange(100) - np.array([[30], [60]])) / 9) ** 2)
+    >>> y = rng.random((40, 2))
+    >>> X = y @ pure + 1e-4 * rng.normal(size=(40, 100))
+    >>> X_target = X + 0.1
+    >>> model = AveragedPLS(max_components=5)
+    >>> model = model.fit(X[:30], y[:30], standards=Standards(X[:5], X_target[:5]))
+    >>> bool(model.score(X_target[30:], y[30:]) > 0.99)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "max_components": [Interval(Integral, 1, None, closed="left")],
+        "standardizer": [HasMethods(["fit", "transform"]), list, tuple, None],
+        "difference_weights": ["array-like"],
+        "use_target": ["boolean"],
+        "preprocessing": [list, tuple, None],
+        "cv": [Interval(Integral, 2, None, closed="left")],
+        "weigh_by": [StrOptions({"both", "standards"})],
+    }
+
+    def __init__(
+        self,
+        max_components: int = 15,
+        *,
+        standardizer: Any = None,
+        difference_weights: Sequence[float] = (0.0,),
+        use_target: bool = False,
+        preprocessing: list[Any] | None = None,
+        cv: int = 10,
+        weigh_by: str = "both",
+    ) -> None:
+        self.max_components = max_components
+        self.standardizer = standardizer
+        self.difference_weights = difference_weights
+        self.use_target = use_target
+        self.preprocessing = preprocessing
+        self.cv = cv
+        self.weigh_by = weigh_by
+
+    def _candidates(self, pairs: Pairs, X_target: Array | None) -> Iterable[Candidates]:
+        several = isinstance(self.standardizer, list | tuple)
+        standardizers = list(self.standardizer) if several else [self.standardizer]
+        views = fitted_views(self.preprocessing, pairs.X)
+        # A correction needs two standards, so that each can be corrected without itself.
+        for standardizer in standardizers if len(pairs.source) > 1 else [None]:
+            fitted, corrected = _leave_one_out(standardizer, pairs)
+            for view in views:
+                yield self._pls_path(View(fitted, view), corrected, pairs, X_target)
+
+    def _pls_path(
+        self, view: View, corrected: Array, pairs: Pairs, X_target: Array | None
+    ) -> Candidates:
+        """Fit all LVs and difference weights of one view."""
+        read = view.preprocessing.transform
+        X, n = read(pairs.X), len(pairs.source)
+        source, target = (read(pairs.source), read(corrected)) if n else (X[:0], X[:0])
+        shift = np.zeros(X.shape[1])
+        if n and view.standardizer is None:
+            shift = (target - source).mean(axis=0)
+        elif X_target is not None and not n:
+            shift = read(X_target).mean(axis=0) - X.mean(axis=0)
+        folds, standard_folds = joint_folds(len(X), pairs.rows, self.cv)
+        fold_numbers = np.arange(folds.max() + 1)[:, None]
+        kept, kept_standards = folds != fold_numbers, standard_folds != fold_numbers
+        path = PLSPath(
+            X,
+            pairs.y,
+            max_components=self.max_components,
+            smallest=int(kept.sum(axis=1).min()),
+            source=source,
+            target=target,
+            y_standards=pairs.y_standards,
+            labelled=pairs.measured & self.use_target,
+        )
+        everything = np.ones((1, len(X)), dtype=bool)
+
+        models, held_outs, errors, settings = [], [], [], []
+        for weight in self.difference_weights if n > 1 else (0.0,):
+            models.append(path.fit(everything, difference_weight=weight))
+            fits = path.fit(kept, kept_standards, weight)
+            held_out = np.empty((path.n_components, n, pairs.y.shape[1]))
+            source_prediction = np.empty((path.n_components, *pairs.y.shape))
+            for fold, (rows, standards) in enumerate(zip(kept, kept_standards, strict=True)):
+                source_prediction[:, ~rows] = fits.predict(fold, path.X[~rows])
+                moved = np.zeros(path.target.shape[1])
+                if view.standardizer is None and standards.any():
+                    moved = (path.target[standards] - path.source[standards]).mean(axis=0)
+                held_out[:, ~standards] = fits.predict(fold, path.target[~standards] - moved)
+            held_outs.append(held_out)
+            errors.append(np.sqrt(np.square(source_prediction - pairs.y).mean(axis=1)))
+            settings += [
+                {
+                    "standardizer": view.standardizer,
+                    "preprocessing": view.preprocessing,
+                    "difference_weight": weight,
+                    "n_components": k + 1,
+                }
+                for k in range(path.n_components)
+            ]
+        coef = np.concatenate([model.vectors[0] @ path.directions for model in models])
+        intercept = pairs.y.mean(axis=0) - coef @ (path.origin + shift)
+        held_out, source_error = np.concatenate(held_outs), np.concatenate(errors)
+        return Candidates(view, coef, intercept, held_out, source_error, settings)
+
+
+def _leave_one_out(standardizer: Any, pairs: Pairs) -> tuple[SpectraStandardizer | None, Array]:
+    """Fit the correction to all standards, and correct each by one fitted without it."""
+    if standardizer is None:
+        return None, pairs.target
+    fitted = clone(standardizer).fit(pairs.target, X_source=pairs.source)
+    corrected = np.empty_like(pairs.source)
+    for i in range(len(pairs.target)):
+        keep = np.arange(len(pairs.target)) != i
+        one = clone(standardizer).fit(pairs.target[keep], X_source=pairs.source[keep])
+        corrected[i] = one.transform(pairs.target[i : i + 1])[0]
+    return fitted, corrected

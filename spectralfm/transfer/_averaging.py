@@ -1,0 +1,149 @@
+"""Averaging instead of selecting: many settings, weighted by their error, collapsed to a few terms.
+
+Choosing one setting by an error estimated on a handful of standards loses most of what averaging
+gains; the weights here fall with the error, the faster the more standards support it.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import TransformerMixin
+
+from ._base import SpectraStandardizer, TransferRegressor
+from ._pairs import Pairs, pair_up
+from ._standards import Standards
+
+Array = NDArray[np.float64]
+
+
+class View(NamedTuple):
+    """How a target spectrum is read: corrected, then preprocessed."""
+
+    standardizer: SpectraStandardizer | None
+    """Fitted map to the source, or None."""
+    preprocessing: TransformerMixin
+    """Fitted transformer."""
+
+    def read(self, X: Array) -> Array:
+        """Return target spectra (n_samples, n_channels) as the regression vectors see them."""
+        corrected = X if self.standardizer is None else self.standardizer.transform(X)
+        return self.preprocessing.transform(corrected)
+
+
+class Candidates(NamedTuple):
+    """Linear models of one view, one for each of M settings."""
+
+    view: View
+    coef: Array
+    """Regression vectors (M, n_targets, n_channels)."""
+    intercept: Array
+    """Intercepts on the target instrument (M, n_targets)."""
+    held_out: Array
+    """Predictions of each standard by models without it (M, n_standards, n_targets)."""
+    source_error: Array
+    """Cross-validated RMSE on the source (M, n_targets)."""
+    settings: list[dict[str, Any]]
+    """What distinguishes the models, M entries."""
+
+
+class Term(NamedTuple):
+    """The weighted sum of all candidates of one view."""
+
+    view: View
+    coef: Array
+    """Regression vectors (n_targets, n_channels)."""
+    intercept: Array
+    """Share of the intercept (n_targets,)."""
+
+
+def error_weights(errors: Array, sharpness: float) -> Array:
+    r"""Return weights that fall with the error, columns summing to 1.
+
+    .. math:: w_m \propto \exp(-\kappa (e_m / \min e - 1))
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_models, n_targets)
+        Error of each model, positive or zero.
+    sharpness : float
+        :math:`\kappa`; 0 gives equal weights.
+
+    Returns
+    -------
+    ndarray of shape (n_models, n_targets)
+        The weights.
+    """
+    best = np.maximum(errors.min(axis=0), np.finfo(np.float64).tiny)
+    weights = np.exp(-np.minimum(sharpness * (errors / best - 1), 700.0))
+    return weights / weights.sum(axis=0)
+
+
+class AveragingRegressor(TransferRegressor):
+    """Average of linear models over settings, weighted by their errors.
+
+    A subclass yields `Candidates`. A setting's error is its leave-one-standard-out RMSE plus, if
+    ``weigh_by`` is "both", its cross-validated RMSE on the source; the sharpness of the weights is
+    half the number of standards, or 5 where there are none and the source error alone decides.
+
+    Attributes
+    ----------
+    terms_ : list of Term
+        The average, one term a view.
+    settings_ : list of dict
+        The settings averaged over.
+    weights_ : ndarray of shape (n_settings, n_targets)
+        Weight of each setting, columns summing to 1.
+    standards_prediction_ : ndarray of shape (n_standards, n_targets)
+        Average prediction of each standard by models fitted without it.
+    standards_y_ : ndarray of shape (n_standards, n_targets)
+        Values they are compared with.
+    source_error_ : ndarray of shape (n_targets,)
+        Weighted mean of the settings' cross-validated RMSE on the source.
+    """
+
+    weigh_by: str
+
+    def _fit_model(
+        self, X: Array, y: Array, standards: Standards | None, X_target: Array | None
+    ) -> None:
+        pairs = pair_up(X, y, standards)
+        groups = list(self._candidates(pairs, X_target))
+        held_out = np.concatenate([group.held_out for group in groups])
+        source_error = np.concatenate([group.source_error for group in groups])
+        n_standards = len(pairs.source)
+        if n_standards == 0:
+            weights = error_weights(source_error, 5.0)
+        else:
+            errors = np.sqrt(np.square(held_out - pairs.y_standards).mean(axis=1))
+            if self.weigh_by == "both":
+                errors = errors + source_error
+            weights = error_weights(errors, n_standards / 2)
+        self.terms_, start = [], 0
+        for group in groups:
+            part = weights[start : start + len(group.coef)]
+            start += len(group.coef)
+            self.terms_.append(
+                Term(
+                    group.view,
+                    np.einsum("mq,mqp->qp", part, group.coef),
+                    (part * group.intercept).sum(axis=0),
+                )
+            )
+        self.settings_ = [setting for group in groups for setting in group.settings]
+        self.weights_ = weights
+        self.standards_prediction_ = np.einsum("mq,mnq->nq", weights, held_out)
+        self.standards_y_ = pairs.y_standards
+        self.source_error_ = (weights * source_error).sum(axis=0)
+
+    def _predict(self, X: Array) -> Array:
+        y = np.zeros((len(X), len(self.source_error_)))
+        for view, coef, intercept in self.terms_:
+            y += view.read(X) @ coef.T + intercept
+        return y
+
+    @abstractmethod
+    def _candidates(self, pairs: Pairs, X_target: Array | None) -> Iterable[Candidates]:
+        """Yield the models to average, fitted to calibration set, standards and target spectra."""

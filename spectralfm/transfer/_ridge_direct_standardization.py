@@ -1,0 +1,93 @@
+"""Direct standardization drawn towards the identity."""
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import Interval
+
+from ._base import SpectraStandardizer
+
+
+class RidgeDirectStandardization(SpectraStandardizer):
+    r"""Add to each spectrum what a ridge regression expects the instruments to differ by.
+
+    .. math:: \hat x_s = x_t + (\bar x_s - \bar x_t) + (x_t - \bar x_t) F, \qquad
+        F = \arg\min_F \lVert (X_s - X_t)_c - X_{t,c} F \rVert_F^2 + n \rho \sigma^2 \lVert F
+        \rVert_F^2
+
+    where the index c means centred over the ``n`` standards and
+    :math:`\sigma^2 = \lVert X_{t,c} \rVert_F^2 / n` is the mean squared distance of a standard
+    from their mean.
+
+    Parameters
+    ----------
+    ridge : float, default=1e-3
+        :math:`\rho > 0`, without unit. Near 0 the map reproduces the standards, at infinity it is
+        the mean shift.
+
+    Attributes
+    ----------
+    shift_ : ndarray of shape (n_channels,)
+        Mean source minus mean target spectrum of the standards, absorbance units.
+    target_mean_ : ndarray of shape (n_channels,)
+        Mean target spectrum of the standards, absorbance units.
+    standards_ : ndarray of shape (n_standards, n_channels)
+        Centred target spectra of the standards, absorbance units.
+    dual_coef_ : ndarray of shape (n_standards, n_channels)
+        ``F = standards_.T @ dual_coef_``.
+
+    See Also
+    --------
+    DirectStandardization : Least squares, which loses what the standards do not span.
+    PiecewiseDirectStandardization : Local maps, which see wavelength shift and band width.
+
+    Notes
+    -----
+    What a new sample holds outside the span of the standards passes with the mean shift only,
+    where `DirectStandardization` deletes it; so a handful of standards is enough to do no harm.
+    It is Tikhonov regularisation of [1]_ with the identity as the prior guess.
+
+    It fails where the instruments record different detail (width of lines, noise): no map restores
+    what the target does not see.
+
+    References
+    ----------
+    .. [1] Wang, Y., Veltkamp, D. J., & Kowalski, B. R. (1991). Multivariate instrument
+       standardization. Analytical Chemistry, 63(23), 2750-2756.
+       https://doi.org/10.1021/ac00023a016
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralfm.transfer import RidgeDirectStandardization
+    >>> rng = np.random.default_rng(0)
+    >>> pure = rng.random((3, 100))
+    >>> X_source = rng.random((8, 3)) @ pure
+    >>> X_target = 1.1 * X_source + 0.05
+    >>> rds = RidgeDirectStandardization(ridge=1e-9).fit(X_target, X_source=X_source)
+    >>> new = rng.random((2, 3)) @ pure
+    >>> np.allclose(rds.transform(1.1 * new + 0.05), new, atol=1e-6)
+    True
+    """
+
+    _parameter_constraints: dict = {"ridge": [Interval(Real, 0, None, closed="neither")]}
+
+    def __init__(self, ridge: float = 1e-3) -> None:
+        self.ridge = ridge
+
+    def _fit_map(self, X: NDArray[np.float64], X_source: NDArray[np.float64]) -> None:
+        self._require_same_channels(X, X_source)
+        self.target_mean_ = X.mean(axis=0)
+        self.shift_ = X_source.mean(axis=0) - self.target_mean_
+        self.standards_ = X - self.target_mean_
+        gram = self.standards_ @ self.standards_.T
+        penalty = self.ridge * np.trace(gram)
+        self.dual_coef_ = np.zeros_like(X)
+        if penalty > 0:  # else there is one standard, or copies of one: only the shift is known
+            difference = X_source - X - self.shift_
+            self.dual_coef_ = np.linalg.solve(gram + penalty * np.eye(len(X)), difference)
+
+    def _map(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        deviation = (X - self.target_mean_) @ self.standards_.T
+        return X + self.shift_ + deviation @ self.dual_coef_

@@ -1,0 +1,216 @@
+"""The mean of several families of transfer methods, weighted by their errors on the standards."""
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.metaestimators import _BaseComposition
+
+from ._averaged_pls import AveragedPLS
+from ._averaging import AveragingRegressor, error_weights
+from ._base import TransferRegressor
+from ._difference_penalized_ridge import DifferencePenalizedRidge
+from ._pairs import Pairs, pair_up
+from ._ridge_direct_standardization import RidgeDirectStandardization
+from ._standards import Standards
+
+Array = NDArray[np.float64]
+Members = Sequence[tuple[str, TransferRegressor]]
+
+
+def default_members() -> list[tuple[str, TransferRegressor]]:
+    """Return the families averaged by default.
+
+    Returns
+    -------
+    list of (str, TransferRegressor)
+        "mapped": averaged PLS on spectra mapped to the source; "invariant": averaged PLS that
+        ignores the paired differences, standards included; "both": the two combined; "ridge": the
+        noise-aware ridge; "target": the same with standards outweighing the calibration set.
+    """
+    differences = (0.3, 1.0, 3.0)
+    maps = [RidgeDirectStandardization(ridge) for ridge in (1e-4, 1e-3, 1e-2, 1e-1)]
+    return [
+        ("mapped", AveragedPLS(standardizer=maps)),
+        ("invariant", AveragedPLS(difference_weights=differences, use_target=True)),
+        (
+            "both",
+            AveragedPLS(
+                standardizer=RidgeDirectStandardization(),
+                difference_weights=differences,
+                use_target=True,
+            ),
+        ),
+        ("ridge", DifferencePenalizedRidge()),
+        (
+            "target",
+            DifferencePenalizedRidge(standards_weights=(10.0, 100.0), weigh_by="standards"),
+        ),
+    ]
+
+
+class TransferEnsemble(TransferRegressor, _BaseComposition):
+    r"""Mean of families of transfer methods, weighted by leave-one-standard-out and source error.
+
+    .. math:: \hat y = \sum_k w_k \hat y_k, \qquad
+        w_k \propto \exp\left(-s\, n (e_k / \min e - 1)\right)
+
+    for each property, where :math:`e_k` is the RMSE of the n standards, each predicted by family k
+    fitted without it, plus the cross-validated RMSE of the family on the source.
+
+    Parameters
+    ----------
+    members : list of (str, estimator), default=None
+        Families: estimators with ``fit(X, y, *, standards, X_target)``. None means a mapping of the
+        spectra, an invariance to the paired differences, their combination, the noise-aware ridge
+        and a calibration that leans on the target.
+    sharpness : float, default=0.3
+        :math:`s \ge 0`. 0 gives equal weights.
+    min_standards : int, default=4
+        With fewer standards the weights are equal: their errors say too little.
+
+    Attributes
+    ----------
+    members_ : list of (str, estimator)
+        The fitted families.
+    weights_ : ndarray of shape (n_members, n_targets)
+        Weight of each family, columns summing to 1.
+    standards_error_ : ndarray of shape (n_members, n_targets)
+        RMSE of left-out standards, in the unit of ``y``; NaN without standards.
+    source_error_ : ndarray of shape (n_members, n_targets)
+        Cross-validated RMSE on the source, in the unit of ``y``; NaN where a family has none.
+
+    See Also
+    --------
+    AveragedPLS : One of the families.
+    DifferencePenalizedRidge : One of the families.
+    CalibrationTransfer : Keep a validated source model as it is.
+
+    Notes
+    -----
+    No single method is safe: what wins where noise limits the target loses where a real map between
+    the instruments is needed. The mean of families that fail in different ways is close to the best
+    of them on every pair tried (see the benchmark), and does not need to know which it is.
+
+    It fails where all families do: with standards whose rows are not paired, or a target that does
+    not record the property.
+
+    References
+    ----------
+    .. [1] Bates, J. M., & Granger, C. W. J. (1969). The combination of forecasts. Journal of the
+       Operational Research Society, 20(4), 451-468. https://doi.org/10.1057/jors.1969.103
+
+    Examples
+    --------
+    >>> from spectralfm.datasets import make_instrument_pair
+    >>> from spectralfm.transfer import Standards, TransferEnsemble
+    >>> pair = make_instrument_pair(n_samples=60, n_channels=120, random_state=0)
+    >>> X, X_target = pair.spectra["source"], pair.spectra["target"]
+    >>> model = TransferEnsemble()
+    >>> model = model.fit(X[:40], pair.y[:40], standards=Standards(X[:8], X_target[:8]))
+    >>> bool(model.score(X_target[40:], pair.y[40:]) > 0.9)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "members": [list, tuple, None],
+        "sharpness": [Interval(Real, 0, None, closed="left")],
+        "min_standards": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        members: Members | None = None,
+        *,
+        sharpness: float = 0.3,
+        min_standards: int = 4,
+    ) -> None:
+        self.members = members
+        self.sharpness = sharpness
+        self.min_standards = min_standards
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters, those of the members as ``name__parameter``.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the members' parameters.
+
+        Returns
+        -------
+        dict
+            Parameter names and values.
+        """
+        return self._get_params("members", deep=deep)
+
+    def set_params(self, **params: Any) -> "TransferEnsemble":
+        """Set parameters, a member by its name or a member's as ``name__parameter``.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names and values.
+
+        Returns
+        -------
+        self : TransferEnsemble
+            The estimator.
+        """
+        self._set_params("members", **params)
+        return self
+
+    def _fit_model(
+        self, X: Array, y: Array, standards: Standards | None, X_target: Array | None
+    ) -> None:
+        members = default_members() if self.members is None else list(self.members)
+        if not members:
+            raise ValueError("members is empty: give at least one (name, estimator).")
+        self._validate_names([name for name, _ in members])
+        pairs = pair_up(X, y, standards)
+        n = len(pairs.source)
+        shape = (len(members), y.shape[1])
+        self.standards_error_, self.source_error_ = np.full(shape, np.nan), np.full(shape, np.nan)
+        self.members_ = []
+        for k, (name, estimator) in enumerate(members):
+            member = clone(estimator).fit(X, y, standards=standards, X_target=X_target)
+            self.members_.append((name, member))
+            if isinstance(member, AveragingRegressor) and member.weigh_by == "both":
+                self.source_error_[k] = member.source_error_
+            if n:
+                held_out = _held_out(member, pairs, X_target)
+                self.standards_error_[k] = np.sqrt(
+                    np.square(held_out - pairs.y_standards).mean(axis=0)
+                )
+        self.weights_ = np.full(shape, 1.0 / len(members))
+        if n >= self.min_standards:
+            missing = np.isnan(self.source_error_)
+            source_error = np.where(missing, np.inf, self.source_error_)
+            # A family with no error on the source is judged by the standards alone.
+            best = np.where(missing.all(axis=0), 0.0, source_error.min(axis=0))
+            errors = self.standards_error_ + np.where(missing, best, self.source_error_)
+            self.weights_ = error_weights(errors, self.sharpness * n)
+
+    def _predict(self, X: Array) -> Array:
+        predictions = [member.predict(X) for _, member in self.members_]
+        return np.einsum("kq,knq->nq", self.weights_, np.array(predictions))
+
+
+def _held_out(member: TransferRegressor, pairs: Pairs, X_target: Array | None) -> Array:
+    """Return predictions (n_standards, n_targets) of standards by models fitted without them."""
+    if isinstance(member, AveragingRegressor):
+        return member.standards_prediction_
+    n = len(pairs.source)
+    predictions = np.empty_like(pairs.y_standards)
+    for i in range(n):
+        keep, rows = np.arange(n) != i, np.arange(len(pairs.X)) != pairs.rows[i]
+        rest = None
+        if n > 1:
+            rest = Standards(pairs.source[keep], pairs.target[keep], pairs.y_standards[keep])
+        model = clone(member).fit(pairs.X[rows], pairs.y[rows], standards=rest, X_target=X_target)
+        predictions[i] = model.predict(pairs.target[[i]])[0]
+    return predictions
