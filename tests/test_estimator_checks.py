@@ -14,6 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 # Estimators whose constructor needs an argument; the others are made with their defaults.
 NEED_ARGUMENTS: dict[str, BaseEstimator] = {
+    "CalibrationTransfer": transfer.CalibrationTransfer(LinearRegression()),
     "SlopeBiasCorrection": transfer.SlopeBiasCorrection(LinearRegression()),
 }
 
