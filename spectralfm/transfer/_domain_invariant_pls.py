@@ -1,6 +1,5 @@
 """Domain-invariant PLS: latent variables whose variance is the same on every instrument."""
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Self
@@ -11,7 +10,7 @@ from scipy.linalg import qr, solve_triangular
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation import check_spectra
+from .._validation import check_spectra, clip_components
 from ._base import LinearTransferRegressor
 from ._discrepancy import summed_discrepancy
 from ._standards import Standards, Unpaired
@@ -199,13 +198,11 @@ class DomainInvariantPLS(LinearTransferRegressor):
     def _fit_linear(
         self, X: Array, y: Array, standards: Standards | None, X_target: Array | None
     ) -> tuple[Array, Array]:
-        limit = min(len(X) - 1, X.shape[1])
-        self.n_components_ = min(self.n_components, limit)
-        if self.n_components > limit:
-            warnings.warn(
-                f"n_components = {self.n_components} is more than {len(X)} spectra of "
-                f"{X.shape[1]} channels support: {limit} LVs are used."
-            )
+        self.n_components_ = clip_components(
+            self.n_components,
+            min(len(X) - 1, X.shape[1]),
+            why=f"{len(X)} spectra of {X.shape[1]} channels support no more",
+        )
         mean = X.mean(axis=0)
         targets = []
         if X_target is not None:

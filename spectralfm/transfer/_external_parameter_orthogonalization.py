@@ -1,12 +1,12 @@
 """External parameter orthogonalization: remove the instrument difference subspace."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
+from .._validation import clip_components
 from ._difference_filter import DifferenceFilter
 
 
@@ -94,11 +94,11 @@ class ExternalParameterOrthogonalization(DifferenceFilter):
         self.center = center
 
     def _shrinkage(self, singular_values: NDArray[np.float64]) -> NDArray[np.float64]:
-        self.n_components_ = min(self.n_components, len(singular_values))
-        if self.n_components > self.n_components_ and self.n_standards_:
-            warnings.warn(
-                f"n_components = {self.n_components} is more than the {self.n_components_} "
-                f"directions that the differences of {self.n_standards_} standards span: "
-                f"{self.n_components_} are removed."
+        self.n_components_ = len(singular_values)
+        if self.n_standards_:
+            self.n_components_ = clip_components(
+                self.n_components,
+                len(singular_values),
+                why=f"the differences of {self.n_standards_} standards span no more directions",
             )
         return np.zeros(self.n_components_)
