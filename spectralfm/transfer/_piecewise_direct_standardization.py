@@ -166,13 +166,13 @@ class PiecewiseDirectStandardization(SpectraStandardizer):
                 min(width, (len(X) - 1) * (2 * self.source_window_length + 1)),
                 why=f"windows have {width} channels and there are {len(X)} standards",
             )
-        target = X - X.mean(axis=0)
-        response = X_source - X_source.mean(axis=0)
+        mean, source_mean = X.mean(axis=0), X_source.mean(axis=0)
+        target, response = X - mean, X_source - source_mean
         if self.towards_identity:
             response -= target[:, self.centres_]
         # One more row of zeros at the end stands for every channel outside the spectrum.
-        target_rows, target_scale = self._rows(target, X)
-        response_rows, response_scale = self._rows(response, X_source)
+        target_rows, target_scale = self._rows(target, mean)
+        response_rows, response_scale = self._rows(response, source_mean)
 
         channels, coef = fit_windows(
             target_rows,
@@ -190,7 +190,7 @@ class PiecewiseDirectStandardization(SpectraStandardizer):
         self.transfer_matrix_ = csc_array(
             (coef[inside], channels[inside], ends), shape=(X.shape[1], X_source.shape[1])
         )
-        self.offset_ = X_source.mean(axis=0) - X.mean(axis=0) @ self.transfer_matrix_
+        self.offset_ = source_mean - mean @ self.transfer_matrix_
 
     def _map(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         return X @ self.transfer_matrix_ + self.offset_
@@ -205,15 +205,16 @@ class PiecewiseDirectStandardization(SpectraStandardizer):
         return fit(windows, y, self.n_components_)
 
     def _rows(
-        self, centered: NDArray[np.float64], X: NDArray[np.float64]
+        self, centered: NDArray[np.float64], mean: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return channels as rows, scaled, a row of zeros after them, and the divisors."""
         rows = np.zeros((centered.shape[1] + 1, len(centered)))
         rows[:-1] = centered.T
         divisors = np.ones(len(rows))
         if self.scale:
-            deviation = np.sqrt(np.square(rows[:-1]).sum(axis=1) / (len(X) - 1))
-            varies = deviation > 10 * np.finfo(np.float64).eps * np.abs(X).max(axis=0)
+            variance = np.einsum("cs,cs->c", rows[:-1], rows[:-1]) / (len(centered) - 1)
+            deviation = np.sqrt(variance)
+            varies = deviation > 10 * np.finfo(np.float64).eps * np.abs(mean)
             divisors[:-1][varies] = deviation[varies]
             rows /= divisors[:, None]
             rows[:-1][~varies] = 0.0

@@ -10,7 +10,7 @@ from ..axis import check_axis
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-BLOCK = 128
+BLOCK = 256
 """Source channels fitted together: enough to hide the cost of a call, few enough for the cache."""
 
 
@@ -96,22 +96,39 @@ def fit_windows(
     """
     n_target, n_source = len(target) - 1, len(response) - 1
     offsets = np.arange(-half_width, half_width + 1)
-    neighbours = np.arange(-pooled, pooled + 1)
     channels = centres[:, None] + offsets
-    outside = (channels < 0) | (channels >= n_target)
-    channels[outside] = n_target
+    channels[(channels < 0) | (channels >= n_target)] = n_target
     coef = np.empty(channels.shape)
     for start in range(0, n_source, BLOCK):
         block = slice(start, start + BLOCK)
-        rows = np.arange(n_source)[block, None] + neighbours  # (P, 2b+1)
-        usable = (rows >= 0) & (rows < n_source)
-        columns = centres[np.where(usable, rows, 0)][:, None, :] + offsets[:, None]  # (P, m, 2b+1)
-        leaves = (columns < 0) | (columns >= n_target)
-        absent = outside[block, :, None]
-        # A neighbour must fill the channels this window has, or its model would be another one.
-        usable &= ~(leaves & ~absent).any(axis=1)
-        columns[leaves | absent | ~usable[:, None, :]] = n_target
+        rows = np.arange(n_source)[block, None]
+        columns = channels[block, :, None]
+        if pooled:
+            rows, columns = _pool(rows, columns, centres, offsets, pooled, n_target)
         windows = target[columns].reshape(*columns.shape[:2], -1)  # (P, m, R)
-        y = response[np.where(usable, rows, n_source)].reshape(len(rows), -1)  # (P, R)
-        coef[block] = fit_local(windows, y)
+        coef[block] = fit_local(windows, response[rows].reshape(len(rows), -1))
     return channels, coef
+
+
+def _pool(
+    rows: Indices,
+    columns: Indices,
+    centres: Indices,
+    offsets: Indices,
+    pooled: int,
+    n_target: int,
+) -> tuple[Indices, Indices]:
+    """Add the neighbours of each source channel (P, 1) and their target channels (P, m, 1).
+
+    What does not exist points to the row of zeros after the last channel.
+    """
+    n_source = len(centres)
+    rows = rows + np.arange(-pooled, pooled + 1)  # (P, 2b+1)
+    usable = (rows >= 0) & (rows < n_source)
+    around = centres[np.where(usable, rows, 0)][:, None, :] + offsets[:, None]  # (P, m, 2b+1)
+    leaves = (around < 0) | (around >= n_target)
+    absent = columns == n_target
+    # A neighbour must fill the channels this window has, or its model would be another one.
+    usable &= ~(leaves & ~absent).any(axis=1)
+    unused = leaves | absent | ~usable[:, None, :]
+    return np.where(usable, rows, n_source), np.where(unused, n_target, around)
