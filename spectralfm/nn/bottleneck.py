@@ -4,8 +4,8 @@ r"""Variational information bottleneck that parts chemistry from instrument.
           \mathrm{KL} = \tfrac12 \sum_j \big( \sigma_j^2 + \mu_j^2 - 1 - \log\sigma_j^2 \big)
 
 Two Gaussian latents, one for the chemistry and one for the instrument, are read from one summary
-of a spectrum. Two small networks keep them apart (`InstrumentReader`): one reads the instrument from
-its latent, the other, an adversary behind a gradient reversal [2]_, from the chemistry latent.
+of a spectrum. Two small networks keep them apart (`InstrumentReader`): one reads the instrument
+from its latent, the other, an adversary behind a gradient reversal [2]_, from the chemistry latent.
 
 Departures from [1]_: the prior is fixed, one sample is drawn in training, the mean is used in
 evaluation; the log variance is bounded smoothly, so that no gradient dies at the bound.
