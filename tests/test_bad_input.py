@@ -67,17 +67,15 @@ def name_of(value):
     return type(value).__name__ if hasattr(value, "get_params") else None
 
 
-every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=name_of)
-standardizing = pytest.mark.parametrize(
-    "estimator",
-    [one for one in ESTIMATORS if "X_source" in inspect.signature(one.fit).parameters],
-    ids=name_of,
-)
-refitting = pytest.mark.parametrize(
-    "estimator",
-    [one for one in ESTIMATORS if "X_target" in inspect.signature(one.fit).parameters],
-    ids=name_of,
-)
+def each(wanted):
+    """Parametrize a test with the public estimators that are wanted."""
+    return pytest.mark.parametrize("estimator", [*filter(wanted, ESTIMATORS)], ids=name_of)
+
+
+every = each(lambda one: True)
+standardizing = each(lambda one: "X_source" in inspect.signature(one.fit).parameters)
+refitting = each(lambda one: "X_target" in inspect.signature(one.fit).parameters)
+predicting = each(lambda one: hasattr(one, "predict"))
 
 
 def put(value):
@@ -194,12 +192,6 @@ def test_unpaired_standards_object():
         Standards(source=SOURCE, target=TARGET, y=Y[:7])
 
 
-def with_y(estimators):
-    return pytest.mark.parametrize(
-        "estimator", [one for one in estimators if hasattr(one, "predict")], ids=name_of
-    )
-
-
 def put_y(value):
     return lambda y: np.where(np.arange(len(y)) == 2, value, y)
 
@@ -215,7 +207,7 @@ BAD_Y = {
 }
 
 
-@with_y(ESTIMATORS)
+@predicting
 @pytest.mark.parametrize(("spoil", "message"), list(BAD_Y.values()), ids=list(BAD_Y))
 def test_bad_reference_values(estimator, spoil, message):
     refit_fails(estimator, message, y=spoil(good(made(estimator))["y"]))
@@ -271,15 +263,7 @@ def test_array_after_data_frame(estimator):
 NOT_OF_STANDARDS = {"DifferencePenalizedRidge"}
 
 
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        one
-        for one in ESTIMATORS
-        if "n_components" in one.get_params(deep=False) and name_of(one) not in NOT_OF_STANDARDS
-    ],
-    ids=name_of,
-)
+@each(lambda one: "n_components" in vars(one) and name_of(one) not in NOT_OF_STANDARDS)
 def test_fewer_standards_than_lvs(estimator):
     """Clipped or refused, but never in silence, and with both numbers."""
     estimator = made(estimator).set_params(n_components=50)
