@@ -39,7 +39,7 @@ class DifferencePenalizedRidge(AveragingRegressor):
 
     Parameters
     ----------
-    difference_penalties : sequence of float, default=(1, 10, 100)
+    difference_penalties : sequence of float, default=(0.1, 1, 10, 100)
         :math:`\alpha \ge 0`, without unit.
     standards_weights : sequence of float, default=(0, 1)
         :math:`\beta \ge 0`: how many calibration samples a labelled standard counts for. Large
@@ -126,7 +126,7 @@ class DifferencePenalizedRidge(AveragingRegressor):
     def __init__(
         self,
         *,
-        difference_penalties: Sequence[float] = (1.0, 10.0, 100.0),
+        difference_penalties: Sequence[float] = (0.1, 1.0, 10.0, 100.0),
         standards_weights: Sequence[float] = (0.0, 1.0),
         noise_floors: Sequence[float] = (4.0, 16.0, 64.0, 256.0),
         preprocessing: list[Any] | None = None,

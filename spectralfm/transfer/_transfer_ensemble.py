@@ -48,7 +48,11 @@ def default_members() -> list[tuple[str, TransferRegressor]]:
         ("ridge", DifferencePenalizedRidge()),
         (
             "target",
-            DifferencePenalizedRidge(standards_weights=(10.0, 100.0), weigh_by="standards"),
+            DifferencePenalizedRidge(
+                difference_penalties=(0.1, 1.0, 10.0),
+                standards_weights=(1.0, 10.0, 100.0, 1000.0),
+                weigh_by="standards",
+            ),
         ),
     ]
 
