@@ -97,6 +97,28 @@ def test_no_interpolation_across_a_gap():
         resample(x, NIR[kept], torch.tensor([4500.0, 5200.0]))
 
 
+def test_hidden_points_cannot_be_told_from_the_others():
+    torch.manual_seed(0)
+    x = torch.rand(2, 700).double()
+    grid = SpectralGrid(2048)
+    values, points, _ = grid(x, NIR)
+    hidden = torch.zeros(2, 2048, dtype=torch.bool)
+    hidden[0, 300:396] = hidden[1, :64] = hidden[1, 1000:1032] = True
+    seen = grid(x, NIR, hidden)
+    under = torch.zeros(2, 700, dtype=torch.bool)  # channels among the hidden points
+    for row, first, last in ((0, 300, 395), (1, 0, 63), (1, 1000, 1031)):
+        low, high = points[row, first], points[row, last]
+        under[row] |= (low <= NIR) & (high >= NIR)
+    assert (under.sum(1) > 20).all()
+    changed = grid(x.masked_fill(under, float("nan")), NIR, hidden)
+    for one, other in zip(seen, changed, strict=True):
+        assert torch.equal(one, other)
+    assert not seen.measured[hidden].any()
+    assert seen.measured.double().mean() > 0.9
+    # Far from what is hidden, nothing changes.
+    torch.testing.assert_close(seen.values[0, 500:], values[0, 500:])
+
+
 def test_gradient():
     x = torch.rand(2, 20, dtype=torch.float64, requires_grad=True)
     grid = SpectralGrid(50, axis_min=900.0, axis_max=1100.0)
@@ -128,6 +150,7 @@ def test_refuses_to_extrapolate():
     with pytest.raises(ValueError, match=r"3990 cm-1 was not measured.*extrapolated by 5 cm-1"):
         resample(x, NIR, torch.tensor([4500.0, 3990.0]), margin=5.0)
     assert resample(x, NIR, torch.tensor([3990.0]), margin=20.0).isfinite().all()
+    assert resample(x, NIR, NIR.float()).isfinite().all()  # rounding is no extrapolation
 
 
 @pytest.mark.parametrize(

@@ -1,39 +1,26 @@
 r"""Spectra on any axis, resampled to a grid with a fixed number of points.
 
-.. math:: x(\nu) = \sum_k x_k \prod_{j \neq k} \frac{\nu - \nu_j}{\nu_k - \nu_j}
+Interpolation is that of `_interpolation`: exact for cubics, never across a gap.
 
-Local Lagrange interpolation [1]_ through the four channels on either side of a point, or the
-nearest eight where an end or a gap is near. So cubics come back exactly, and waves that the
-instrument sampled 12 times a period to 1e-4.
+.. math:: w = \log\left(1 + \frac{\nu}{4000\,\mathrm{cm}^{-1}}\right)
 
-Grid points are equidistant in :math:`w = \log(1 + \nu / 4000\,\mathrm{cm}^{-1})`: about in
-wavenumber through the mid infrared and Raman shifts, between wavenumber and wavelength in the near
-infrared, whose bands widen with wavenumber and whose instruments sample in either.
+Grid points are equidistant in :math:`w`: about in wavenumber through the mid infrared and Raman
+shifts, between wavenumber and wavelength in the near infrared, whose bands widen with wavenumber
+and whose instruments sample in either.
 
 Glossary: B batch, L channels, G grid points, R rows of axes: B, or 1 where all spectra share one.
-
-References
-----------
-.. [1] Berrut, J.-P., & Trefethen, L. N. (2004). Barycentric Lagrange interpolation. SIAM Review,
-   46(3), 501-517. https://doi.org/10.1137/S0036144502417715
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ._interpolation import FEWEST, interpolated, sorted_axis
+
 BEND = 4000.0
 """cm-1, where the grid turns from linear to logarithmic: the border of mid and near infrared."""
-
-N_NODES = 8
-"""Channels that the interpolation of a point looks at."""
-
-FEWEST = 4
-"""Channels of a spectrum at least, and channels that an extrapolated point looks at."""
-
-LARGEST_STEP = 5.0
-"""A step this many times as wide as the four around it is a gap: channels were cut out there."""
 
 
 def warp(wavenumbers: Tensor) -> Tensor:
@@ -110,12 +97,8 @@ class SpectralGrid(nn.Module):
     ) -> None:
         super().__init__()
         low = -BEND if axis_min is None else axis_min
-        if (
-            n_grid < FEWEST
-            or margin < 0
-            or low < -BEND
-            or (axis_max is not None and axis_max <= low)
-        ):
+        high = math.inf if axis_max is None else axis_max
+        if n_grid < FEWEST or margin < 0 or not -BEND <= low < high:
             raise ValueError(
                 f"n_grid must be at least {FEWEST}, margin at least 0 and axis_min below axis_max, "
                 f"got {n_grid}, {margin}, {axis_min} and {axis_max}."
@@ -123,7 +106,7 @@ class SpectralGrid(nn.Module):
         self.n_grid, self.margin = n_grid, margin
         self.axis_min, self.axis_max = axis_min, axis_max
 
-    def forward(self, x: Tensor, axis: Tensor) -> Resampled:
+    def forward(self, x: Tensor, axis: Tensor, hidden: Tensor | None = None) -> Resampled:
         """Resample spectra.
 
         Parameters
@@ -132,6 +115,9 @@ class SpectralGrid(nn.Module):
             Spectra.
         axis : Tensor of shape (L,) or (B, L)
             Wavenumbers of their channels in cm-1, in any order.
+        hidden : Tensor of shape (B, G), bool, optional
+            Grid points to treat as not measured. The channels among them are not looked at by the
+            interpolation of the other points either.
 
         Returns
         -------
@@ -143,17 +129,26 @@ class SpectralGrid(nn.Module):
         ValueError
             If the axis does not fit the spectra, repeats a wavenumber, or misses the grid.
         """
-        channels, order = _sorted(x, axis)  # (R, L), (R, L)
+        channels, order = sorted_axis(x, axis, above=-BEND)  # (R, L), (R, L)
         first, last = channels[:, :1], channels[:, -1:]
         low = first if self.axis_min is None else torch.full_like(first, self.axis_min)
         high = last if self.axis_max is None else torch.full_like(last, self.axis_max)
         steps = torch.linspace(0, 1, self.n_grid, dtype=low.dtype, device=low.device)
         points = unwarp(torch.lerp(warp(low), warp(high), steps))  # (R, 1) -> (R, G)
         points = torch.cat([low, points[:, 1:-1], high], 1)  # ends free of rounding
-        values, measured = _interpolated(x, channels, order, points, self.margin)
-        missed = ~measured.any(1)
-        if missed.any():
-            row = int(missed.nonzero()[0])
+        hidden_channels = None
+        if hidden is not None:
+            rows = (channels, order, points)
+            channels, order, points = (row.expand(len(x), -1).contiguous() for row in rows)
+            above = torch.searchsorted(points, channels).clamp_(1, self.n_grid - 1)  # (B, L)
+            hidden_channels = hidden.gather(1, above - 1) & hidden.gather(1, above)
+        values, measured = interpolated(x, channels, order, points, self.margin, hidden_channels)
+        if hidden is not None:
+            values, measured = values.masked_fill(hidden, 0.0), measured & ~hidden
+            return Resampled(values, points, measured)
+        missed = (~measured.any(1)).nonzero()
+        if len(missed):
+            row = int(missed[0])
             raise ValueError(
                 f"Spectrum {row} was measured from {first[row].item():.6g} to "
                 f"{last[row].item():.6g} cm-1, outside the grid from {low[row].item():.6g} to "
@@ -194,11 +189,11 @@ def resample(x: Tensor, axis: Tensor, new_axis: Tensor, *, margin: float = 0.0) 
     >>> resample((axis / 1000).pow(3)[None], axis, torch.tensor([1005.0, 1050.0]))
     tensor([[1.0151, 1.1576]])
     """
-    channels, order = _sorted(x, axis)
+    channels, order = sorted_axis(x, axis, above=-BEND)
     points = new_axis.to(channels).reshape(-1, new_axis.shape[-1])  # (G,) or (B, G) -> (R, G)
     points = points.expand(max(len(channels), len(points)), -1).contiguous()
     channels, order = (t.expand(len(points), -1).contiguous() for t in (channels, order))
-    values, measured = _interpolated(x, channels, order, points, margin)
+    values, measured = interpolated(x, channels, order, points, margin)
     if not measured.all():
         row, column = (~measured).nonzero()[0].tolist()
         raise ValueError(
@@ -207,83 +202,3 @@ def resample(x: Tensor, axis: Tensor, new_axis: Tensor, *, margin: float = 0.0) 
             f"and may be extrapolated by {margin:g} cm-1. Choose an axis inside."
         )
     return values
-
-
-def _sorted(x: Tensor, axis: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the axis as ascending float64 rows (R, L), and where each channel came from."""
-    if x.ndim != 2 or axis.shape not in (x.shape, x.shape[1:]) or x.shape[1] < FEWEST:
-        raise ValueError(
-            f"Spectra must be (B, L) with L of at least {FEWEST}, their axis (L,) or (B, L), "
-            f"got {tuple(x.shape)} and {tuple(axis.shape)}."
-        )
-    channels, order = axis.to(x.device, torch.float64).reshape(-1, x.shape[1]).sort(dim=1)
-    if not (channels.isfinite().all() and (channels[:, 0] > -BEND).all()):
-        raise ValueError(f"Wavenumbers must be finite and above -{BEND:g} cm-1.")
-    repeated = (channels.diff(dim=1) <= 0).nonzero()
-    if len(repeated):
-        row, column = repeated[0].tolist()
-        raise ValueError(
-            f"The axis repeats {channels[row, column].item():.6g} cm-1. Average repeated channels."
-        )
-    return channels, order
-
-
-def _interpolated(
-    x: Tensor, channels: Tensor, order: Tensor, points: Tensor, margin: float
-) -> tuple[Tensor, Tensor]:
-    """Return the spectra at the points (B, G), 0 where not measured, and where measured (R, G)."""
-    left = torch.searchsorted(channels, points, right=True)  # (R, G)
-    left = left.sub_(1).clamp_(0, channels.shape[1] - 2)
-    start, stop = (ends.gather(1, left) for ends in _stretches(channels))  # (R, L) -> (R, G)
-    first, last = channels[:, :1], channels[:, -1:]
-    measured = (points >= first - margin) & (points <= last + margin)
-    measured &= (left < stop) | (points == channels.gather(1, left))
-
-    inside = (points >= first) & (points <= last)
-    width = torch.where(inside, N_NODES, FEWEST)
-    origin = torch.minimum(left - width // 2 + 1, stop - width + 1).maximum(start)
-    width = width.minimum(stop - origin + 1)
-    base = channels.gather(1, left)
-    step = channels.gather(1, left + 1) - base
-    nodes = torch.arange(N_NODES, device=x.device).view(-1, 1, 1) + origin  # (8, R, G)
-    nodes = nodes.clamp(max=channels.shape[1] - 1)
-    # Unused nodes go so far away that they weigh nothing and change no other weight.
-    places = [(channels.gather(1, node) - base) / step for node in nodes]  # 8 of (R, G)
-    for k, place in enumerate(places):
-        place.masked_fill_(k >= width, 1e30 * (k + 1))
-    target = ((points - base) / step).masked_fill(~measured, 0.0)
-    weights = _lagrange([place.to(x.dtype) for place in places], target.to(x.dtype))
-
-    values = x.new_zeros(len(x), points.shape[1])
-    for node, weight in zip(nodes, weights, strict=True):
-        channel = order.gather(1, node).expand(len(x), -1)  # (R, G) -> (B, G)
-        values = values + x.gather(1, channel) * weight
-    return values.masked_fill(~measured, 0.0), measured
-
-
-def _lagrange(nodes: list[Tensor], points: Tensor) -> list[Tensor]:
-    """Return the weight of each node at each point, all (R, G)."""
-    numerator, denominator = torch.empty_like(points), torch.empty_like(points)
-    weights = []
-    for k, node in enumerate(nodes):
-        weight = torch.ones_like(points)
-        for other in nodes[:k] + nodes[k + 1 :]:
-            torch.sub(points, other, out=numerator)
-            torch.sub(node, other, out=denominator)
-            weight.mul_(numerator.div_(denominator))
-        weights.append(weight)
-    return weights
-
-
-def _stretches(channels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the first and the last channel (R, L) of the gapless stretch each channel lies in."""
-    steps = channels.diff(dim=1)  # (R, L - 1)
-    around = nn.functional.pad(steps, (2, 2))  # (R, L + 3)
-    widest = torch.stack([around[:, i : i + steps.shape[1]] for i in (0, 1, 3, 4)]).amax(0)
-    gap = steps > LARGEST_STEP * widest  # (R, L - 1)
-    index = torch.arange(channels.shape[1], device=channels.device).expand(channels.shape)
-    begins = nn.functional.pad(gap, (1, 0), value=True)  # (R, L)
-    ends = nn.functional.pad(gap, (0, 1), value=True)  # (R, L)
-    start = torch.where(begins, index, 0).cummax(1).values
-    stop = torch.where(ends, index, channels.shape[1]).flip(1).cummin(1).values.flip(1)
-    return start, stop
