@@ -257,3 +257,23 @@ def clip_components(n_components: int, allowed: int, *, why: str) -> int:
         return n_components
     warnings.warn(f"n_components={n_components} is clipped to {allowed}: {why}.")
     return allowed
+
+
+def refuse_flat(X: NDArray[np.float64], *, name: str = "X") -> None:
+    """Raise if a row is constant up to rounding: SNV would divide by its standard deviation."""
+    mean = np.abs(X.mean(axis=1))
+    flat = np.flatnonzero(X.std(axis=1) <= 10 * np.finfo(np.float64).eps * mean)
+    if flat.size:
+        raise ValueError(
+            f"{name} has constant spectra at row(s) {_some(flat)}: SNV divides by the standard "
+            "deviation of a spectrum, here zero. Remove these rows, or preprocess otherwise."
+        )
+
+
+def require_finite(estimator: Any, *learned: NDArray[np.float64]) -> None:
+    """Raise if what ``fit`` learned holds a NaN or infinity, instead of predicting with it."""
+    if not all(np.isfinite(values).all() for values in learned):
+        raise ValueError(
+            f"{type(estimator).__name__} found no finite solution. Check the spectra for constant "
+            "or collinear groups of channels, or regularise more."
+        )

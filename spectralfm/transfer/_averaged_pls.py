@@ -1,6 +1,7 @@
 """PLS averaged over latent variables and preprocessings instead of selecting one of each."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -9,12 +10,12 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from ._averaging import AveragingRegressor, Candidates, View
+from ._averaging import AveragingRegressor, Candidates, View, not_negative
 from ._base import SpectraStandardizer
 from ._folds import joint_folds
 from ._pairs import Pairs
 from ._pls_path import PLSPath
-from ._preprocessing import fitted_views
+from ._preprocessing import fitted_views, preprocess
 
 Array = NDArray[np.float64]
 
@@ -48,7 +49,8 @@ class AveragedPLS(AveragingRegressor):
         derivative.
     cv : int, default=10
         Folds of the cross-validation, at least 2. A standard and its row in the calibration set
-        are left out together; up to ``cv`` standards each is alone in its fold.
+        are left out together, replicates of a standard too; up to ``cv`` standards each is alone
+        in its fold.
     weigh_by : {"both", "standards"}, default="both"
         Whether the error on the source counts in the weights beside the error on the standards.
 
@@ -74,9 +76,14 @@ class AveragedPLS(AveragingRegressor):
 
     Notes
     -----
-    Each property has its own latent variables and weights. With unlabelled target spectra only,
-    their mean sets the shift, and the error on the source the weights; the standardizer is then not
-    used. With neither, it is a calibration of the source.
+    Each property has its own latent variables and weights. Standards that are rows of ``X``, or
+    have known values in ``standards.y``, are calibration samples; the error of the others is their
+    distance from what a ridge calibration reads in their source spectra.
+
+    A correction and weights of differences need two standards, so that one can be left out: with
+    one standard, or none, a mean shift takes their place. With unlabelled target spectra only,
+    their mean sets the shift, and the error on the source the weights. With standards the
+    unlabelled spectra are not used. With neither, it is a calibration of the source.
 
     References
     ----------
@@ -129,28 +136,33 @@ class AveragedPLS(AveragingRegressor):
         self.weigh_by = weigh_by
 
     def _candidates(self, pairs: Pairs, X_target: Array | None) -> Iterable[Candidates]:
+        weights = not_negative("difference_weights", self.difference_weights)
         several = isinstance(self.standardizer, list | tuple)
         standardizers = list(self.standardizer) if several else [self.standardizer]
+        if not standardizers:
+            raise ValueError("standardizer is an empty list: give one or more, or None.")
+        if pairs.n_distinct < 2:  # nothing would be left to correct a left-out standard with
+            standardizers, weights = [None], np.zeros(1)
         views = fitted_views(self.preprocessing, pairs.X)
-        # A correction needs two standards, so that each can be corrected without itself.
-        for standardizer in standardizers if len(pairs.source) > 1 else [None]:
+        for standardizer in standardizers:
             fitted, corrected = _leave_one_out(standardizer, pairs)
             for view in views:
-                yield self._pls_path(View(fitted, view), corrected, pairs, X_target)
+                yield self._pls_path(View(fitted, view), corrected, weights, pairs, X_target)
 
     def _pls_path(
-        self, view: View, corrected: Array, pairs: Pairs, X_target: Array | None
+        self, view: View, corrected: Array, weights: Array, pairs: Pairs, X_target: Array | None
     ) -> Candidates:
         """Fit all LVs and difference weights of one view."""
-        read = view.preprocessing.transform
-        X, n = read(pairs.X), len(pairs.source)
-        source, target = (read(pairs.source), read(corrected)) if n else (X[:0], X[:0])
+        read, n = partial(preprocess, view.preprocessing), len(pairs.source)
+        X = read(pairs.X)
+        source = read(pairs.source, name="standards.source") if n else X[:0]
+        target = read(corrected, name="standards.target") if n else X[:0]
         shift = np.zeros(X.shape[1])
         if n and view.standardizer is None:
             shift = (target - source).mean(axis=0)
         elif X_target is not None and not n:
-            shift = read(X_target).mean(axis=0) - X.mean(axis=0)
-        folds, standard_folds = joint_folds(len(X), pairs.rows, self.cv)
+            shift = read(X_target, name="X_target").mean(axis=0) - X.mean(axis=0)
+        folds, standard_folds = joint_folds(len(X), pairs.rows, pairs.samples, self.cv)
         fold_numbers = np.arange(folds.max() + 1)[:, None]
         kept, kept_standards = folds != fold_numbers, standard_folds != fold_numbers
         path = PLSPath(
@@ -166,7 +178,7 @@ class AveragedPLS(AveragingRegressor):
         everything = np.ones((1, len(X)), dtype=bool)
 
         models, held_outs, errors, settings = [], [], [], []
-        for weight in self.difference_weights if n > 1 else (0.0,):
+        for weight in weights.tolist():
             models.append(path.fit(everything, difference_weight=weight))
             fits = path.fit(kept, kept_standards, weight)
             held_out = np.empty((path.n_components, n, pairs.y.shape[1]))
@@ -195,13 +207,13 @@ class AveragedPLS(AveragingRegressor):
 
 
 def _leave_one_out(standardizer: Any, pairs: Pairs) -> tuple[SpectraStandardizer | None, Array]:
-    """Fit the correction to all standards, and correct each by one fitted without it."""
+    """Fit the correction to all standards, and correct each by one that has not seen its sample."""
     if standardizer is None:
         return None, pairs.target
     fitted = clone(standardizer).fit(pairs.target, X_source=pairs.source)
     corrected = np.empty_like(pairs.source)
-    for i in range(len(pairs.target)):
-        keep = np.arange(len(pairs.target)) != i
-        one = clone(standardizer).fit(pairs.target[keep], X_source=pairs.source[keep])
-        corrected[i] = one.transform(pairs.target[i : i + 1])[0]
+    for number in range(pairs.n_distinct):
+        out = pairs.samples == number
+        one = clone(standardizer).fit(pairs.target[~out], X_source=pairs.source[~out])
+        corrected[out] = np.asarray(one.transform(pairs.target[out]))
     return fitted, corrected

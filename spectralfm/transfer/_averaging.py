@@ -5,15 +5,17 @@ gains; the weights here fall with the error, the faster the more standards suppo
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 
+from .._validation import require_finite
 from ._base import SpectraStandardizer, TransferRegressor
 from ._pairs import Pairs, pair_up
+from ._preprocessing import preprocess
 from ._standards import Standards
 
 Array = NDArray[np.float64]
@@ -29,8 +31,8 @@ class View(NamedTuple):
 
     def read(self, X: Array) -> Array:
         """Return target spectra (n_samples, n_channels) as the regression vectors see them."""
-        corrected = X if self.standardizer is None else self.standardizer.transform(X)
-        return self.preprocessing.transform(corrected)
+        corrected = X if self.standardizer is None else np.asarray(self.standardizer.transform(X))
+        return preprocess(self.preprocessing, corrected)
 
 
 class Candidates(NamedTuple):
@@ -76,9 +78,41 @@ def error_weights(errors: Array, sharpness: float) -> Array:
     ndarray of shape (n_models, n_targets)
         The weights.
     """
-    best = np.maximum(errors.min(axis=0), np.finfo(np.float64).tiny)
-    weights = np.exp(-np.minimum(sharpness * (errors / best - 1), 700.0))
+    # Errors below the rounding of the largest are equal, and may all be zero.
+    rounding = np.finfo(np.float64).eps * errors.max(axis=0) + np.finfo(np.float64).tiny
+    errors = np.maximum(errors, rounding)
+    weights = np.exp(-np.minimum(sharpness * (errors / errors.min(axis=0) - 1), 700.0))
     return weights / weights.sum(axis=0)
+
+
+def not_negative(name: str, values: Sequence[float], *, zero: bool = True) -> Array:
+    """Return a parameter that holds several numbers, or say what is wrong with it.
+
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    values : sequence of float
+        One finite number or more, at least 0.
+    zero : bool
+        Whether 0 is allowed.
+
+    Returns
+    -------
+    ndarray of shape (n_values,)
+        The numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is negative, not finite, or 0 where that is not allowed.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    allowed = np.isfinite(numbers) & ((numbers >= 0) if zero else (numbers > 0))
+    if numbers.ndim != 1 or not numbers.size or not allowed.all():
+        bound = ">= 0" if zero else "> 0"
+        raise ValueError(f"{name} must be one or more finite numbers {bound}, got {values}.")
+    return numbers
 
 
 class AveragingRegressor(TransferRegressor):
@@ -125,13 +159,10 @@ class AveragingRegressor(TransferRegressor):
         for group in groups:
             part = weights[start : start + len(group.coef)]
             start += len(group.coef)
-            self.terms_.append(
-                Term(
-                    group.view,
-                    np.einsum("mq,mqp->qp", part, group.coef),
-                    (part * group.intercept).sum(axis=0),
-                )
-            )
+            coef = np.einsum("mq,mqp->qp", part, group.coef)
+            intercept = (part * group.intercept).sum(axis=0)
+            require_finite(self, coef, intercept)
+            self.terms_.append(Term(group.view, coef, intercept))
         self.settings_ = [setting for group in groups for setting in group.settings]
         self.weights_ = weights
         self.standards_prediction_ = np.einsum("mq,mnq->nq", weights, held_out)

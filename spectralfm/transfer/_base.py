@@ -26,6 +26,7 @@ from .._validation import (
     check_spectra,
     check_targets,
     forget,
+    require_finite,
 )
 from ._standards import Standards, Unpaired
 
@@ -256,11 +257,7 @@ class LinearTransferRegressor(TransferRegressor):
         X_target: NDArray[np.float64] | None,
     ) -> None:
         coef, intercept = self._fit_linear(X, y, standards, X_target)
-        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
-            raise ValueError(
-                f"{type(self).__name__} found no finite solution. Check the spectra for constant "
-                "or collinear groups of channels, or regularise more."
-            )
+        require_finite(self, coef, intercept)
         self.coef_, self.intercept_ = coef, intercept
 
     def _predict(self, X: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Ridge regression that ignores what the instruments differ by: the noise-aware ridge."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -9,16 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._validation import check_matrix, check_same_channels
-from ._averaging import AveragingRegressor, Candidates, View
+from ._averaging import AveragingRegressor, Candidates, View, not_negative
 from ._pairs import Pairs
-from ._preprocessing import fitted_views
+from ._preprocessing import fitted_views, preprocess
 from ._ridge_system import WeightedRidgeSystem
 
 Array = NDArray[np.float64]
 
 # Weight of the rows of standards that a setting leaves out of the fit: they must stay in the
 # equations for their leave-one-out prediction, and weigh nothing.
-NEGLIGIBLE = 1e-4
+NEGLIGIBLE = 1e-8
 
 
 class DifferencePenalizedRidge(AveragingRegressor):
@@ -40,12 +41,12 @@ class DifferencePenalizedRidge(AveragingRegressor):
     Parameters
     ----------
     difference_penalties : sequence of float, default=(0.1, 1, 10, 100)
-        :math:`\alpha \ge 0`, without unit.
+        :math:`\alpha \ge 0`, without unit, one or more.
     standards_weights : sequence of float, default=(0, 1)
-        :math:`\beta \ge 0`: how many calibration samples a labelled standard counts for. Large
-        values make a calibration of the target alone, with the source as a prior.
+        :math:`\beta \ge 0`, one or more: how many calibration samples a labelled standard counts
+        for. Large values make a calibration of the target alone, with the source as a prior.
     noise_floors : sequence of float, default=(4, 16, 64, 256)
-        :math:`\gamma > 0`, without unit.
+        :math:`\gamma > 0`, without unit, one or more.
     preprocessing : list of transformers, default=None
         Views of the spectra to average over, fitted on the source. None means none, SNV and first
         derivative.
@@ -55,7 +56,8 @@ class DifferencePenalizedRidge(AveragingRegressor):
     prior_dof : float, default=3
         :math:`\nu \ge 0`, number of imagined standards by which the penalty is damped.
     n_components : int, default=10
-        Components of ``X`` outside which the differences count as noise.
+        Components of ``X`` outside which the differences count as noise, at least 0; at most a
+        third of the calibration spectra are used.
     weigh_by : {"both", "standards"}, default="both"
         Whether the error on the source counts in the weights beside the error on the standards.
 
@@ -81,12 +83,22 @@ class DifferencePenalizedRidge(AveragingRegressor):
 
     Notes
     -----
+    Standards that are rows of ``X``, or have known values in ``standards.y``, are calibration
+    samples and count as labelled; the error of the others is their distance from what a ridge
+    calibration reads in their source spectra.
+
     Predictions of left-out samples come in closed form: leaving a standard out leaves out its
-    difference, its target spectrum and, if it is a calibration sample, its source spectrum.
+    difference, its target spectrum and, if it is a calibration sample, its source spectrum, and
+    those of its replicates. Noise variance and damping are those of all standards. Without its
+    only standard the model has no shift.
 
     With unlabelled target spectra only, their mean sets the shift and their variance outside the
     main components the noise floor. With standards the unlabelled spectra are not used: the mean
-    of paired differences is free of the difference in composition between the two sets.
+    of paired differences is free of the difference in composition between the two sets. With one
+    standard, or neither, the noise floor is that of ``X``.
+
+    Rows without weight (:math:`\beta = 0`, values unknown) keep a weight of 1e-8, which leaves
+    :math:`\delta` determined where :math:`\alpha = \beta = 0`.
 
     It fails where a real map between the instruments is needed (different optics): it can only
     avoid what differs, not translate it.
@@ -145,10 +157,9 @@ class DifferencePenalizedRidge(AveragingRegressor):
         self.weigh_by = weigh_by
 
     def _candidates(self, pairs: Pairs, X_target: Array | None) -> Iterable[Candidates]:
-        for name in ("difference_penalties", "standards_weights", "noise_floors"):
-            values = np.asarray(getattr(self, name), dtype=np.float64)
-            if values.ndim != 1 or not values.size or (values < 0).any():
-                raise ValueError(f"{name} must be one or more numbers >= 0, got {values}.")
+        for name in ("difference_penalties", "standards_weights"):
+            not_negative(name, getattr(self, name))
+        not_negative("noise_floors", self.noise_floors, zero=False)
         prior = np.empty((0, pairs.X.shape[1]))
         if self.prior is not None:
             prior = check_matrix(self.prior, name="prior")
@@ -160,17 +171,17 @@ class DifferencePenalizedRidge(AveragingRegressor):
         self, preprocessing: Any, pairs: Pairs, X_target: Array | None, prior: Array
     ) -> Candidates:
         """Solve all settings of one preprocessing in the space of the samples."""
-        read = preprocessing.transform
+        read = partial(preprocess, preprocessing)
         X, y_mean = read(pairs.X), pairs.y.mean(axis=0)
         mean, y = X.mean(axis=0), pairs.y - y_mean
         X = X - mean
         n_samples, n, n_targets = len(X), len(pairs.source), y.shape[1]
-        T = read(pairs.target) - mean if n else np.empty((0, X.shape[1]))
-        D = T - (read(pairs.source) - mean) if n else T
+        T = read(pairs.target, name="standards.target") - mean if n else X[:0]
+        D = T - (read(pairs.source, name="standards.source") - mean) if n else T
         centre = pairs.X.mean(axis=0)
-        P = read(centre + prior) - read(centre[None]) if len(prior) else prior
-        unlabelled = None if X_target is None or n else read(X_target) - mean
-        noise = self._noise_variance(X, D, unlabelled)
+        P = read(centre + prior, name="prior") - read(centre[None]) if len(prior) else X[:0]
+        unlabelled = None if X_target is None or n else read(X_target, name="X_target") - mean
+        noise = self._noise_variance(X, mean, D if pairs.n_distinct > 1 else X[:0], unlabelled)
 
         rows = np.vstack([X, D, T, P])
         gram = rows @ rows.T
@@ -181,7 +192,7 @@ class DifferencePenalizedRidge(AveragingRegressor):
         delta = np.repeat([0.0, -1.0, -1.0, 0.0], [n_samples, n, n, len(P)])
         offsets = np.stack([c, delta], axis=1) if n else c[:, None]
         shift = np.zeros(X.shape[1]) if unlabelled is None else unlabelled.mean(axis=0)
-        blocks = _left_out_together(pairs.rows, n_samples)
+        blocks = _left_out_together(pairs, n_samples)
 
         coef, intercept, held_out, source_error, settings = [], [], [], [], []
         for alpha in self.difference_penalties if n else (0.0,):
@@ -193,8 +204,15 @@ class DifferencePenalizedRidge(AveragingRegressor):
                     np.r_[np.ones(n_samples), difference, labelled, np.full(len(P), n_samples)]
                 )
                 system = WeightedRidgeSystem(gram, values, offsets, weights)
+                unshifted = None
+                if pairs.n_distinct == 1:  # without that sample there is no delta
+                    unshifted = WeightedRidgeSystem(gram, values, c[:, None], weights)
                 for gamma in self.noise_floors:
-                    dual, left_out = system.solve(gamma * n_samples * noise, blocks)
+                    ridge = gamma * n_samples * noise
+                    dual = system.dual(ridge)
+                    left_out = system.left_out(ridge, [] if unshifted else blocks)
+                    if unshifted:
+                        left_out[blocks[0]] = unshifted.left_out(ridge, blocks)[blocks[0]]
                     vectors = ((rows * weights[:, None]).T @ dual).T
                     c_delta = system.intercepts(dual)
                     at_zero = y_mean + c_delta[0] - (c_delta[1] if n else 0.0)
@@ -219,26 +237,31 @@ class DifferencePenalizedRidge(AveragingRegressor):
             settings,
         )
 
-    def _noise_variance(self, X: Array, D: Array, unlabelled: Array | None) -> float:
+    def _noise_variance(self, X: Array, mean: Array, D: Array, unlabelled: Array | None) -> float:
         """Estimate the variance per channel of what the target records beyond the chemistry."""
         n_components = min(self.n_components, len(X) // 3, X.shape[1] - 1)
         _, sizes, directions = np.linalg.svd(X, full_matrices=False)
         deviations = X
-        if len(D) > 1:
+        if len(D):
             deviations = D - D.mean(axis=0)
         elif unlabelled is not None and len(unlabelled) > 1:
             deviations = unlabelled - unlabelled.mean(axis=0)
         main = directions[:n_components]
         outside = deviations - deviations @ main.T @ main
         variance = np.square(outside).sum() / (len(outside) - 1) / (X.shape[1] - n_components)
-        # Identical instruments differ by nothing: keep the equations solvable.
-        return max(float(variance), 1e-14 * float(sizes[0]) ** 2, np.finfo(np.float64).tiny)
+        # Identical instruments differ by nothing: keep the equations solvable. Nor is there less
+        # noise than the rounding errors of the spectra.
+        rounding = 10 * np.finfo(np.float64).eps * float(np.linalg.norm(mean))
+        smallest = max(1e-14 * float(sizes[0]) ** 2, rounding**2, np.finfo(np.float64).tiny)
+        return max(float(variance), smallest)
 
 
-def _left_out_together(rows: NDArray[np.intp], n_samples: int) -> list[NDArray[np.intp]]:
-    """Return for each standard the equations that go with it."""
-    n = len(rows)
-    return [
-        np.array([n_samples + i, n_samples + n + i] + ([row] if row >= 0 else []))
-        for i, row in enumerate(rows)
-    ]
+def _left_out_together(pairs: Pairs, n_samples: int) -> list[NDArray[np.intp]]:
+    """Return for each sample of the standards the equations that go with it."""
+    blocks = []
+    for number in range(pairs.n_distinct):
+        here = np.flatnonzero(pairs.samples == number)
+        rows = np.unique(pairs.rows[here])
+        equations = n_samples + np.r_[here, len(pairs.samples) + here]
+        blocks.append(np.r_[equations, rows[rows >= 0]])
+    return blocks

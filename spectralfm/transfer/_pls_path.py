@@ -10,7 +10,11 @@ Mask = NDArray[np.bool_]
 
 
 class PLSFits(NamedTuple):
-    """Models of 1 to A LVs for F subsets, in scores of the row space (r dimensions)."""
+    """Models of 1 to A LVs for F subsets, in scores of the row space (r dimensions).
+
+    The regression vector of ``a`` LVs on channels is ``vectors[f, a - 1] @ directions`` with the
+    `PLSPath`'s directions; it applies to spectra minus the path's ``origin`` minus their mean.
+    """
 
     vectors: Array
     """Regression vectors (F, A, n_targets, r)."""
@@ -39,13 +43,24 @@ class PLSPath:
     max_components : int
         Largest number of LVs.
     smallest : int
-        Fewest calibration spectra a refit will have.
+        Fewest calibration spectra a refit will have; the LVs stay below it.
     source, target : ndarray of shape (n_standards, n_channels), optional
         Spectra of the standards.
     y_standards : ndarray of shape (n_standards, n_targets), optional
         Values of the standards.
     labelled : ndarray of bool, shape (n_standards,), optional
         Which of them join the calibration set with their target spectra; none by default.
+
+    Attributes
+    ----------
+    n_components : int
+        Largest number of LVs that every refit of at least ``smallest`` spectra supports.
+    origin : ndarray of shape (n_channels,)
+        Mean calibration spectrum.
+    directions : ndarray of shape (r, n_channels)
+        Orthonormal basis of the row space.
+    X, source, target : ndarray of shape (n, r)
+        Spectra minus ``origin`` in that basis.
     """
 
     def __init__(
@@ -68,7 +83,10 @@ class PLSPath:
         self.origin = X.mean(axis=0)
         rows = np.vstack([X, source, target]) - self.origin
         left, sizes, directions = np.linalg.svd(rows, full_matrices=False)
-        rank = max(int((sizes > sizes[0] * 1e-10).sum()), 1)
+        # Below these sizes there is nothing but the rounding errors of the larger ones.
+        rounding = 10 * np.finfo(np.float64).eps * np.linalg.norm(X)
+        self.smallest_size = max(1e-10 * sizes[0], rounding)
+        rank = max(int((sizes > self.smallest_size).sum()), 1)
         self.directions = directions[:rank]
         scores = left[:, :rank] * sizes[:rank]
         self.X, self.source, self.target = np.split(scores, [len(X), len(X) + len(source)])
@@ -108,7 +126,7 @@ class PLSPath:
         if self.labelled.any():
             X_rows.append(_centred(self.target, standards & self.labelled)[0])
             y_rows.append(_centred(self.y_standards, standards & self.labelled)[0])
-        vectors = _pls1(np.hstack(X_rows), np.hstack(y_rows), self.n_components)
+        vectors = _pls1(np.hstack(X_rows), np.hstack(y_rows), self.n_components, self.smallest_size)
         return PLSFits(vectors, x_mean[:, 0], y_mean[:, 0])
 
 
@@ -119,11 +137,11 @@ def _centred(rows: Array, subsets: Mask) -> tuple[Array, Array]:
     return subsets[:, :, None] * (rows - mean), mean
 
 
-def _pls1(X: Array, y: Array, n_components: int) -> Array:
+def _pls1(X: Array, y: Array, n_components: int, smallest_size: float) -> Array:
     """Return vectors (F, A, n_targets, r) of PLS1 by improved kernel PLS [1]_.
 
-    X is (F, n, r) and y (F, n, n_targets), both centred. Past the last LV that they support the
-    vectors repeat.
+    X is (F, n, r) and y (F, n, n_targets), both centred. Past the last LV that they support, the
+    next having scores of less than ``smallest_size`` or no covariance with y, the vectors repeat.
 
     References
     ----------
@@ -137,7 +155,8 @@ def _pls1(X: Array, y: Array, n_components: int) -> Array:
     shape = (n_fits, n_components, n_targets, r)
     rotations, loadings, vectors = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     covariance = np.swapaxes(X_T @ y, 1, 2)  # (F, n_targets, r)
-    smallest = np.finfo(np.float64).eps * np.linalg.norm(covariance, axis=2, keepdims=True)
+    sizes = np.linalg.norm(X, axis=(1, 2))[:, None, None] * np.linalg.norm(y, axis=1)[:, :, None]
+    smallest = 10 * np.finfo(np.float64).eps * sizes
     vector = np.zeros((n_fits, n_targets, r))
     for a in range(n_components):
         length = np.linalg.norm(covariance, axis=2, keepdims=True)
@@ -148,11 +167,11 @@ def _pls1(X: Array, y: Array, n_components: int) -> Array:
         rotation = rotation - (rotations[:, :a] * overlap).sum(axis=1)
         scores = X @ np.swapaxes(rotation, 1, 2)  # (F, n, n_targets)
         variance = np.square(scores).sum(axis=1)[:, :, None]
-        alive &= variance > 0
+        alive &= variance > smallest_size**2
         variance = np.where(alive, variance, 1.0)
         loading = np.where(alive, np.swapaxes(X_T @ scores, 1, 2) / variance, 0.0)
         explained = np.where(alive, (rotation * covariance).sum(axis=2, keepdims=True), 0.0)
         vector = vector + explained / variance * rotation
-        covariance = covariance - loading * explained
+        covariance = np.where(alive, covariance - loading * explained, 0.0)
         rotations[:, a], loadings[:, a], vectors[:, a] = rotation, loading, vector
     return vectors

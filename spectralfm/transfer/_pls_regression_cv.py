@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._validation import check_spectra, check_targets, forget
 from ._folds import joint_folds
 from ._pls_path import PLSPath
-from ._preprocessing import fitted_views
+from ._preprocessing import fitted_views, preprocess
 
 
 class PLSRegressionCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -34,13 +34,14 @@ class PLSRegressionCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
     Attributes
     ----------
     rmsecv_ : ndarray of shape (n_preprocessings, n_components, n_targets)
-        Cross-validated RMSE in the unit of ``y``.
+        Cross-validated RMSE of 1 to ``max_components`` LVs in the unit of ``y``; infinite where
+        the samples do not support them.
     n_components_ : ndarray of shape (n_targets,)
         Chosen numbers of LVs.
     preprocessing_ : list of transformer
         Chosen preprocessing of each property.
-    coef_ : ndarray of shape (n_targets, n_channels)
-        Regression vectors for spectra after ``preprocessing_``.
+    coef_ : list of ndarray of shape (n_channels_out,)
+        Regression vector of each property for spectra after its ``preprocessing_``.
     intercept_ : ndarray of shape (n_targets,)
         Intercepts.
 
@@ -114,12 +115,13 @@ class PLSRegressionCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         spectra, values = check_targets(self, X, y)
         targets = values.reshape(len(values), -1)
         views = fitted_views(self.preprocessing, spectra)
-        folds, _ = joint_folds(len(spectra), np.empty(0, dtype=np.intp), self.cv)
+        none = np.empty(0, dtype=np.intp)
+        folds, _ = joint_folds(len(spectra), none, none, self.cv)
         kept = folds != np.arange(folds.max() + 1)[:, None]
         smallest = int(kept.sum(axis=1).min())
         paths = [
             PLSPath(
-                view.transform(spectra),
+                preprocess(view, spectra),
                 targets,
                 max_components=self.max_components,
                 smallest=smallest,
@@ -133,16 +135,15 @@ class PLSRegressionCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             for fold, keep in enumerate(kept):
                 predicted[:, ~keep] = fits.predict(fold, path.X[~keep])
             view_error[: path.n_components] = np.sqrt(np.square(predicted - targets).mean(axis=1))
-        self.coef_ = np.empty((targets.shape[1], spectra.shape[1]))
+        self.coef_, self.preprocessing_ = [], []
         self.intercept_ = np.empty(targets.shape[1])
         self.n_components_ = np.empty(targets.shape[1], dtype=np.intp)
-        self.preprocessing_ = []
         models = [path.fit(folds[None] >= 0) for path in paths]
         for j in range(targets.shape[1]):
             errors = self.rmsecv_[:, :, j]
             best, k = np.unravel_index(errors.argmin(), errors.shape)
             coef = models[best].vectors[0, k, j] @ paths[best].directions
-            self.coef_[j] = coef
+            self.coef_.append(coef)
             self.intercept_[j] = targets[:, j].mean() - coef @ paths[best].origin
             self.n_components_[j] = k + 1
             self.preprocessing_.append(views[best])
@@ -165,7 +166,7 @@ class PLSRegressionCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         spectra = check_spectra(self, X)
         columns = [
-            view.transform(spectra) @ coef + intercept
+            preprocess(view, spectra) @ coef + intercept
             for view, coef, intercept in zip(
                 self.preprocessing_, self.coef_, self.intercept_, strict=True
             )

@@ -1,11 +1,18 @@
 """The views of a spectrum that the averaging regressors average over."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from chemotools.derivative import SavitzkyGolay
 from chemotools.scatter import StandardNormalVariate
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, clone
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.validation import check_array
+
+from .._validation import FEWEST_CHANNELS, refuse_flat
+
+Array = NDArray[np.float64]
 
 SMOOTHING_WINDOW = 15
 
@@ -25,7 +32,7 @@ def default_preprocessing(n_channels: int) -> list[TransformerMixin]:
         2. Below 15 channels there is no derivative, below 10 no SNV.
     """
     views: list[TransformerMixin] = [FunctionTransformer()]
-    if n_channels >= 10:
+    if n_channels >= FEWEST_CHANNELS:
         views.append(StandardNormalVariate())
     if n_channels >= SMOOTHING_WINDOW:
         views.append(SavitzkyGolay(SMOOTHING_WINDOW, polyorder=2, deriv=1, mode="interp"))
@@ -33,8 +40,55 @@ def default_preprocessing(n_channels: int) -> list[TransformerMixin]:
 
 
 def fitted_views(
-    preprocessing: list[TransformerMixin] | None, X: NDArray[np.float64]
+    preprocessing: Sequence[TransformerMixin] | None, X: Array
 ) -> list[TransformerMixin]:
-    """Fit clones of the transformers, or of the default ones, to the source spectra."""
+    """Fit clones of the transformers, or of the default ones, to the source spectra.
+
+    Parameters
+    ----------
+    preprocessing : sequence of transformers or None
+        Unfitted transformers; None means `default_preprocessing`.
+    X : ndarray of shape (n_samples, n_channels)
+        Spectra.
+
+    Returns
+    -------
+    list of transformer
+        The fitted clones.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
     views = default_preprocessing(X.shape[1]) if preprocessing is None else preprocessing
+    if not views:
+        raise ValueError("preprocessing is empty: give one transformer or more, or None.")
     return [clone(view).fit(X) for view in views]
+
+
+def preprocess(view: TransformerMixin, X: Array, *, name: str = "X") -> Array:
+    """Return preprocessed spectra (n_samples, n_channels_out).
+
+    Parameters
+    ----------
+    view : transformer
+        Fitted transformer.
+    X : ndarray of shape (n_samples, n_channels)
+        Spectra.
+    name : str
+        What the caller calls ``X``.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_channels_out)
+        Finite values, also where scikit-learn is set to return data frames.
+
+    Raises
+    ------
+    ValueError
+        If a spectrum is constant and the transformer is SNV, or the result is not finite.
+    """
+    if isinstance(view, StandardNormalVariate):
+        refuse_flat(X, name=name)
+    return check_array(view.transform(X), dtype=np.float64, input_name=f"preprocessed {name}")

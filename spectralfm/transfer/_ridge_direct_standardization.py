@@ -46,7 +46,8 @@ class RidgeDirectStandardization(SpectraStandardizer):
     -----
     What a new sample holds outside the span of the standards passes with the mean shift only,
     where `DirectStandardization` deletes it; so a handful of standards is enough to do no harm.
-    It is Tikhonov regularisation of [1]_ with the identity as the prior guess.
+    With one standard it is the mean shift. It is Tikhonov regularisation of [1]_ with the identity
+    as the prior guess.
 
     It fails where the instruments record different detail (width of lines, noise): no map restores
     what the target does not see.
@@ -81,12 +82,12 @@ class RidgeDirectStandardization(SpectraStandardizer):
         self.target_mean_ = X.mean(axis=0)
         self.shift_ = X_source.mean(axis=0) - self.target_mean_
         self.standards_ = X - self.target_mean_
-        gram = self.standards_ @ self.standards_.T
-        penalty = self.ridge * np.trace(gram)
-        self.dual_coef_ = np.zeros_like(X)
-        if penalty > 0:  # else there is one standard, or copies of one: only the shift is known
-            difference = X_source - X - self.shift_
-            self.dual_coef_ = np.linalg.solve(gram + penalty * np.eye(len(X)), difference)
+        left, sizes, _ = np.linalg.svd(self.standards_, full_matrices=False)
+        # One standard, or copies of one, span nothing: only the shift is known.
+        spanned = sizes > 10 * np.finfo(np.float64).eps * np.linalg.norm(X)
+        left, squares = left[:, spanned], sizes[spanned] ** 2
+        inverse = 1 / (squares + self.ridge * squares.sum())
+        self.dual_coef_ = left * inverse @ (left.T @ (X_source - X))
 
     def _map(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         deviation = (X - self.target_mean_) @ self.standards_.T

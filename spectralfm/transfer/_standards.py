@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
-from .._validation import check_matrix, check_paired
+from .._validation import check_matrix, check_paired, refuse_masked, refuse_text
 
 
 class Standards:
@@ -20,12 +20,12 @@ class Standards:
     target : array-like of shape (n_standards, n_target_channels)
         Spectra of the same samples, in the same order, on the target instrument.
     y : array-like of shape (n_standards,) or (n_standards, n_targets), optional
-        Reference values of the standards, when known.
+        Reference values of the standards, NaN where one is not known.
 
     Raises
     ------
     ValueError
-        If the rows do not pair up, or a spectrum or value is not finite.
+        If the rows do not pair up, a spectrum is not finite, or a value is infinite.
 
     Examples
     --------
@@ -40,7 +40,15 @@ class Standards:
         check_paired(self.target, self.source, name="standards.source")
         self.y: NDArray[np.float64] | None = None
         if y is not None:
-            self.y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="standards.y")
+            refuse_masked(y, name="standards.y")
+            refuse_text(y, name="standards.y")
+            self.y = check_array(
+                y,
+                dtype=np.float64,
+                ensure_2d=False,
+                ensure_all_finite="allow-nan",
+                input_name="standards.y",
+            )
             check_paired(self.target, self.y, name="standards.y")
 
     @property
@@ -49,7 +57,18 @@ class Standards:
         return len(self.source)
 
     def take(self, rows: ArrayLike) -> "Standards":
-        """Return the standards at ``rows`` (indices or a boolean mask), pairs kept together."""
+        """Return some of the standards, pairs kept together.
+
+        Parameters
+        ----------
+        rows : array-like of int or bool
+            Their indices, or a mask of all.
+
+        Returns
+        -------
+        Standards
+            The standards at ``rows``.
+        """
         rows = np.asarray(rows)
         return Standards(
             self.source[rows], self.target[rows], None if self.y is None else self.y[rows]
