@@ -74,7 +74,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         and a calibration that leans on the target.
     sharpness : float, default=0.3
         :math:`s \ge 0`. 0 gives equal weights.
-    min_standards : int, default=4
+    min_standards : int, default=3
         With fewer standards the weights are equal: their errors say too little.
 
     Attributes
@@ -131,7 +131,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         members: Members | None = None,
         *,
         sharpness: float = 0.3,
-        min_standards: int = 4,
+        min_standards: int = 3,
     ) -> None:
         self.members = members
         self.sharpness = sharpness
