@@ -1,0 +1,121 @@
+"""The displays: what they show, in which unit, and what they do without matplotlib."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.utils import Bunch
+
+from spectralfm.plotting import PredictedReferenceDisplay, StandardsCurveDisplay, _style
+
+Y_TRUE, Y_PRED = np.array([10.0, 11.0, 12.0]), np.array([10.5, 11.5, 12.5])
+CURVE = Bunch(
+    n_standards=np.array([3, 5, 10]),
+    median=np.array([0.9, 0.6, 0.5]),
+    q1=np.array([0.8, 0.5, 0.4]),
+    q3=np.array([1.0, 0.7, 0.6]),
+)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_predictions_lie_where_they_belong():
+    display = PredictedReferenceDisplay.from_predictions(
+        Y_TRUE, Y_PRED, name="PDS", property_name="Moisture", unit="%"
+    )
+    np.testing.assert_array_equal(
+        np.asarray(display.points_.get_offsets()), np.column_stack([Y_TRUE, Y_PRED])
+    )
+    ax = display.ax_
+    assert display.figure_ is ax.figure
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Reference (%)", "Predicted (%)")
+    assert ax.get_title() == "Moisture"
+    assert legend(ax) == ["PDS: RMSEP 0.500 %"]
+
+
+def test_the_identity_is_drawn_once_and_methods_differ_in_look():
+    first = PredictedReferenceDisplay.from_predictions(Y_TRUE, Y_PRED)
+    second = PredictedReferenceDisplay.from_predictions(Y_TRUE, Y_TRUE, name="exact", ax=first.ax_)
+    (line,) = first.ax_.lines
+    assert line.get_slope() == 1
+    assert np.ptp(line.get_xy1()) == 0
+    assert legend(first.ax_) == ["RMSEP 0.500", "exact: RMSEP 0.00"]
+    assert not np.array_equal(first.points_.get_facecolor(), second.points_.get_facecolor())
+
+
+def test_from_estimator_predicts():
+    X = Y_TRUE[:, None]
+    model = LinearRegression().fit(X, 2 * Y_TRUE)
+    display = PredictedReferenceDisplay.from_estimator(model, X, Y_TRUE, color="k")
+    np.testing.assert_allclose(display.y_pred, 2 * Y_TRUE)
+    assert legend(display.ax_)[0].startswith("LinearRegression: ")
+    np.testing.assert_array_equal(display.points_.get_facecolor()[0, :3], 0)
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "message"),
+    [
+        (Y_TRUE, Y_PRED[:2], "inconsistent numbers of samples"),
+        (Y_TRUE, [1.0, np.nan, 2.0], "NaN"),
+        (np.ones((3, 2)), np.ones((3, 2)), "one at a time"),
+    ],
+)
+def test_predictions_that_cannot_be_drawn(y_true, y_pred, message):
+    with pytest.raises(ValueError, match=message):
+        PredictedReferenceDisplay.from_predictions(y_true, y_pred)
+
+
+def test_curve_has_median_quartiles_and_the_numbers_measured():
+    display = StandardsCurveDisplay.from_curve(CURVE, name="PDS", property_name="Oil", unit="mg")
+    ax = display.ax_
+    np.testing.assert_array_equal(display.line_.get_ydata(), CURVE.median)
+    band = display.band_.get_paths()[0].vertices
+    for n, q1, q3 in zip(CURVE.n_standards, CURVE.q1, CURVE.q3, strict=True):
+        at_n = band[band[:, 0] == n, 1]
+        assert {at_n.min(), at_n.max()} == {q1, q3}
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Number of standards", "RMSEP (mg)")
+    assert ax.get_title() == "Oil"
+    assert legend(ax) == ["PDS"]
+    other = StandardsCurveDisplay([3, 20], [0.7, 0.4], name="SST").plot(ax=ax)
+    assert other.band_ is None
+    assert ax.get_xticks().tolist() == [3, 5, 10, 20]
+    assert other.line_.get_color() != display.line_.get_color()
+    assert other.line_.get_marker() != display.line_.get_marker()
+
+
+def test_one_property_of_several_is_drawn():
+    several = Bunch(
+        n_standards=CURVE.n_standards,
+        **{key: np.column_stack([CURVE[key], 2 * CURVE[key]]) for key in ("median", "q1", "q3")},
+    )
+    display = StandardsCurveDisplay.from_curve(several, column=1)
+    np.testing.assert_array_equal(display.median, 2 * CURVE.median)
+    assert display.ax_.get_legend() is None
+    with pytest.raises(ValueError, match="pass column="):
+        StandardsCurveDisplay.from_curve(several)
+    with pytest.raises(ValueError, match="q1 and q3 belong together"):
+        StandardsCurveDisplay([3], [0.5], q1=[0.4])
+
+
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
+    display = PredictedReferenceDisplay(Y_TRUE, Y_PRED)
+    monkeypatch.setattr(_style, "find_spec", lambda name: None)
+    for draw in (display.plot, StandardsCurveDisplay([3], [0.5]).plot):
+        with pytest.raises(ImportError, match=r"pip install 'spectralfm\[plot\]'"):
+            draw()
+
+
+def test_colours_differ_in_brightness_or_marker():
+    assert len(set(_style.COLOURS)) == len(set(_style.MARKERS)) == len(_style.COLOURS)
