@@ -5,16 +5,21 @@ Subpackages load on first use, so ``import spectralfm`` is quick and loads no to
 Examples
 --------
 >>> import spectralfm
->>> sorted(set(spectralfm.__all__) - {"__version__"})
-['axis', 'datasets', 'metrics', 'model_selection', 'plotting', 'transfer']
+>>> spectralfm.transfer.MeanShift()
+MeanShift()
 """
 
 import importlib
+import pkgutil
 from types import ModuleType
 
 __version__ = "0.1.0.dev0"
 
-_SUBMODULES = ("axis", "datasets", "metrics", "model_selection", "plotting", "transfer")
+_SUBMODULES = sorted(
+    module.name
+    for module in pkgutil.iter_modules(__path__)
+    if not module.name.startswith("_") and module.name != "cli"
+)
 
 __all__ = ["__version__", *_SUBMODULES]
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import spectralfm
+
 PACKAGE = Path(__file__).parents[1] / "spectralfm"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -27,7 +29,9 @@ LAYERS = {
     "datasets": 2,
     "io": 2,
     "plotting": 2,
-    "cli": 3,
+    "comparison": 3,
+    "cli": 4,
+    "__main__": 4,
 }
 
 DOORS = {
@@ -83,7 +87,21 @@ def test_every_part_has_a_layer():
     assert parts - {"__init__"} <= set(LAYERS)
 
 
-@pytest.mark.parametrize("module", ["spectralfm", "spectralfm.transfer"])
+def test_the_package_offers_every_public_part():
+    parts = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in FILES}
+    public = {part for part in parts if not part.startswith("_")} - {"cli"}
+    assert public == set(spectralfm.__all__) - {"__version__"}
+    assert spectralfm.metrics.rmsep([1.0], [2.0]) == 1
+    with pytest.raises(AttributeError, match="no attribute 'utils'"):
+        _ = spectralfm.utils
+
+
+LIGHT = ("axis", "metrics", "model_selection", "datasets", "transfer", "plotting", "comparison")
+
+
+@pytest.mark.parametrize(
+    "module", ["spectralfm", *(f"spectralfm.{part}" for part in LIGHT), "spectralfm.cli"]
+)
 def test_loads_no_torch(module):
     code = f"import {module}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

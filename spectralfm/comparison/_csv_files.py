@@ -1,0 +1,152 @@
+"""A calibration to be moved, from three CSV files."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
+from ..axis import common_axis, convert_axis, resample
+from ..datasets import load_csv_pair
+from ..transfer import Standards
+from ._task import Array, TransferTask, choose
+
+
+class CSVFiles(NamedTuple):
+    """Calibration, test spectra and standards, read with `spectralfm.datasets.load_csv_pair`.
+
+    Samples of ``target`` whose value is known and that the calibration does not know are tested.
+    """
+
+    source: Bunch
+    target: Bunch
+    standards: Bunch
+    names: tuple[str, str]
+    """Names of source and target file."""
+
+    @classmethod
+    def load(
+        cls,
+        source_csv: str | os.PathLike[str],
+        target_csv: str | os.PathLike[str],
+        standards_csv: str | os.PathLike[str],
+        *,
+        unit: str | None = None,
+    ) -> "CSVFiles":
+        """Read the files.
+
+        Parameters
+        ----------
+        source_csv, target_csv, standards_csv : str or path-like
+            As of `spectralfm.datasets.load_csv_pair`.
+        unit : {"nm", "um", "cm-1"}, optional
+            Unit of the channel positions.
+
+        Returns
+        -------
+        CSVFiles
+            What they hold.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If a file is not valid or the samples do not match.
+        """
+        pair = load_csv_pair(source_csv, target_csv, standards_csv, unit=unit)
+        names = (Path(source_csv).name, Path(target_csv).name)
+        return cls(pair.source, pair.target, pair.standards, names)
+
+    @property
+    def property_names(self) -> list[str]:
+        """Properties the source was calibrated for."""
+        return self.source.target_names
+
+    def task(self, property_name: str | None = None) -> TransferTask:
+        """Return one calibration to be moved.
+
+        Parameters
+        ----------
+        property_name : str, optional
+            Which property; by default the first.
+
+        Returns
+        -------
+        TransferTask
+            On the axis both instruments recorded; samples without reference value left out.
+
+        Raises
+        ------
+        ValueError
+            If there is no such property, or no sample to test on.
+        """
+        name = choose(property_name, self.property_names, what="property")
+        column = self.property_names.index(name)
+        (X, target, standards), remarks = self._on_one_axis()
+        y, rows = self.source.y[:, column], self.standards.rows
+        known, known_rows = np.isfinite(y), np.isfinite(y[rows])
+        for all_known, what in ((known, "calibration samples"), (known_rows, "standards")):
+            if not all_known.all():
+                remarks.append(f"{(~all_known).sum()} {what} of unknown {name} are left out.")
+        test, remark = self._test_rows(column, name)
+        return TransferTask(
+            dataset="own files",
+            source=self.names[0],
+            target=self.names[1],
+            property_name=name,
+            unit=None,
+            X=X[known],
+            y=y[known],
+            pairs=Standards(X[rows[known_rows]], standards[known_rows], y[rows[known_rows]]),
+            X_test=target[test],
+            y_test=self.target.y[test, column],
+            remarks=(*remarks, *remark),
+        )
+
+    def _test_rows(self, column: int, name: str) -> tuple[NDArray[np.intp], list[str]]:
+        """Return the rows of the target to test on, and how many were left out."""
+        file = self.names[1]
+        known = np.zeros(len(self.target.X), dtype=bool)
+        if self.target.y is not None:
+            known = np.isfinite(self.target.y[:, column])
+        if not known.any():
+            raise ValueError(
+                f"{file} holds no values of {name}, so predictions cannot be compared with any. "
+                f"Add a column {name!r} with the reference values of some samples."
+            )
+        calibrated = np.isin(self.target.sample_ids, self.source.sample_ids)
+        test = np.flatnonzero(known & ~calibrated)
+        if not test.size:
+            raise ValueError(
+                f"All {known.sum()} samples of {file} with known {name} have ids of calibration "
+                f"samples, and would flatter the result. Take test samples out of {self.names[0]}."
+            )
+        left_out = int((known & calibrated).sum())
+        if not left_out:
+            return test, []
+        return test, [f"{left_out} target samples are calibration samples, and are not tested."]
+
+    def _on_one_axis(self) -> tuple[list[Array], list[str]]:
+        """Return source, target and standards on one axis, and a remark if they were resampled."""
+        groups = [self.source.X, self.target.X, self.standards.target]
+        unit = "cm-1" if self.source.wavelengths is None else "nm"
+        source = self.source.wavenumbers if unit == "cm-1" else self.source.wavelengths
+        target = self.target.wavelengths
+        if target is None:
+            target = convert_axis(self.target.wavenumbers, "cm-1", unit)
+        elif unit == "cm-1":
+            target = convert_axis(target, "nm", unit)
+        axis = np.sort(target)
+        same = len(source) == len(axis) and np.allclose(source, axis, rtol=1e-9, atol=0)
+        axis = source if same else common_axis(source, target, unit=unit)
+        axes = (source, target, target)
+        groups = [resample(X, old, axis, unit=unit) for X, old in zip(groups, axes, strict=True)]
+        if same:
+            return groups, []
+        return groups, [
+            f"The instruments have different axes: all spectra are resampled to {len(axis)}\n"
+            f"channels from {axis[0]:g} to {axis[-1]:g} {unit}."
+        ]
