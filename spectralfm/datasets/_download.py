@@ -17,7 +17,8 @@ LARGEST_RATIO = 1000
 """Spectra compress by 1 to 10; a larger ratio is an archive made to fill the memory."""
 
 BYTES_AT_ONCE = 2**16
-SECONDS_TO_WAIT = 60
+SECONDS_TO_WAIT = 8
+"""For an answer and for each piece of the file: where there is no network, it must show soon."""
 
 
 def download(url: str, *, label: str) -> bytes:
