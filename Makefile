@@ -19,7 +19,10 @@ check: $(VENV)/test.stamp
 
 # The constraints come first so that an unpinned torch never pulls a CUDA build.
 $(VENV)/%.stamp: setup.cfg pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "SpectralFM needs Python >= 3.11, and $(PYTHON) is none: pass make PYTHON=python3.11" >&2; \
+	    exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plot$(if $(filter test,$*),$(comma)test)]"
 	touch $@
