@@ -56,6 +56,12 @@ def check_axis(
     A unit is refused when no spectrometer records such an axis: 1.1 to 2.5 "nm" is in um, and an
     even spacing in "nm" beyond 3400 nm is a Fourier-transform spectrum in cm-1 (if yours truly is
     in nm, pass it in um). 1100 to 2498 is a possible axis in nm and in cm-1: nothing can tell.
+
+    Examples
+    --------
+    >>> from spectralfm.axis import check_axis
+    >>> check_axis([1100, 1102, 1104], unit="nm")
+    array([1100., 1102., 1104.])
     """
     if unit not in UNITS:
         raise ValueError(f"unit must be one of {', '.join(map(repr, UNITS))}, not {unit!r}.")

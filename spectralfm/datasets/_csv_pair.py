@@ -16,7 +16,7 @@ def load_csv_pair(
     *,
     unit: str | None = None,
 ) -> Bunch:
-    """Load what a transfer needs: calibration of the source, spectra of the target, standards.
+    r"""Load what a transfer needs: calibration of the source, spectra of the target, standards.
 
     Parameters
     ----------
@@ -47,6 +47,24 @@ def load_csv_pair(
     ValueError
         If a file is not valid, the source has no properties, sample ids do not match or repeat,
         or standards and target spectra have different axes.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from spectralfm.datasets import load_csv_pair
+    >>> files = {
+    ...     "source": "sample;moisture;1100 nm;1102 nm\na;10,4;0,04;0,05\nb;11,0;0,06;0,08\n",
+    ...     "target": "sample;1100 nm;1102 nm\nc;0,07;0,09\n",
+    ...     "standards": "sample;1100 nm;1102 nm\nb;0,07;0,10\n",
+    ... }
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = [os.path.join(folder, f"{name}.csv") for name in files]
+    ...     for path, text in zip(paths, files.values()):
+    ...         with open(path, "w") as file:
+    ...             _ = file.write(text)
+    ...     pair = load_csv_pair(*paths)
+    >>> pair.standards.source, pair.standards.target, pair.standards.y
+    (array([[0.06, 0.08]]), array([[0.07, 0.1 ]]), array([[11.]]))
     """
     source = load_spectra_csv(source_csv, unit=unit)
     target = load_spectra_csv(target_csv, unit=unit)

@@ -11,10 +11,6 @@ class MeanShift(SpectraStandardizer):
 
     .. math:: \hat x_s = x_t + (\bar x_s - \bar x_t)
 
-    Parameters
-    ----------
-    None
-
     Attributes
     ----------
     shift_ : ndarray of shape (n_channels,)
