@@ -15,7 +15,7 @@ Y = CONCENTRATIONS @ RNG.normal(size=(4, 3)) + 0.02 * RNG.normal(size=(24, 3))
 SOURCE = X[:6]
 TARGET = 1.1 * SOURCE + 0.05 * np.linspace(0, 1, 60) + 0.01 * RNG.normal(size=(6, 60))
 FOLDS = np.arange(24) % 4
-KEPT = FOLDS != np.arange(4)[:, None]
+KEPT = np.arange(4)[:, None] != FOLDS
 
 
 def path_of(X, y, **options):

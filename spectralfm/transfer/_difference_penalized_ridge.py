@@ -181,10 +181,15 @@ class DifferencePenalizedRidge(AveragingRegressor):
         centre = pairs.X.mean(axis=0)
         P = read(centre + prior, name="prior") - read(centre[None]) if len(prior) else X[:0]
         unlabelled = None if X_target is None or n else read(X_target, name="X_target") - mean
-        noise = self._noise_variance(X, mean, D if pairs.n_distinct > 1 else X[:0], unlabelled)
 
         rows = np.vstack([X, D, T, P])
         gram = rows @ rows.T
+        # Identical instruments differ by nothing: keep the equations solvable. Nor is there less
+        # noise than the rounding errors of the spectra.
+        rounding = 10 * np.finfo(np.float64).eps * np.linalg.norm(mean)
+        smallest = max(1e-14 * np.trace(gram), rounding**2, np.finfo(np.float64).tiny)
+        paired = D if pairs.n_distinct > 1 else X[:0]
+        noise = max(self._noise_variance(X, paired, unlabelled), smallest)
         values = np.vstack([y, np.zeros((n, n_targets)), pairs.y_standards - y_mean])
         values = np.vstack([values, np.zeros((len(P), n_targets))])
         # Columns of the two intercepts c and delta.
@@ -204,15 +209,14 @@ class DifferencePenalizedRidge(AveragingRegressor):
                     np.r_[np.ones(n_samples), difference, labelled, np.full(len(P), n_samples)]
                 )
                 system = WeightedRidgeSystem(gram, values, offsets, weights)
-                unshifted = None
-                if pairs.n_distinct == 1:  # without that sample there is no delta
-                    unshifted = WeightedRidgeSystem(gram, values, c[:, None], weights)
                 for gamma in self.noise_floors:
                     ridge = gamma * n_samples * noise
                     dual = system.dual(ridge)
-                    left_out = system.left_out(ridge, [] if unshifted else blocks)
-                    if unshifted:
-                        left_out[blocks[0]] = unshifted.left_out(ridge, blocks)[blocks[0]]
+                    if pairs.n_distinct == 1:
+                        left_out = system.left_out(ridge, [])
+                        left_out[blocks[0]] = _without(blocks[0], gram, values, c, weights, ridge)
+                    else:
+                        left_out = system.left_out(ridge, blocks)
                     vectors = ((rows * weights[:, None]).T @ dual).T
                     c_delta = system.intercepts(dual)
                     at_zero = y_mean + c_delta[0] - (c_delta[1] if n else 0.0)
@@ -237,10 +241,10 @@ class DifferencePenalizedRidge(AveragingRegressor):
             settings,
         )
 
-    def _noise_variance(self, X: Array, mean: Array, D: Array, unlabelled: Array | None) -> float:
+    def _noise_variance(self, X: Array, D: Array, unlabelled: Array | None) -> float:
         """Estimate the variance per channel of what the target records beyond the chemistry."""
         n_components = min(self.n_components, len(X) // 3, X.shape[1] - 1)
-        _, sizes, directions = np.linalg.svd(X, full_matrices=False)
+        _, _, directions = np.linalg.svd(X, full_matrices=False)
         deviations = X
         if len(D):
             deviations = D - D.mean(axis=0)
@@ -248,12 +252,21 @@ class DifferencePenalizedRidge(AveragingRegressor):
             deviations = unlabelled - unlabelled.mean(axis=0)
         main = directions[:n_components]
         outside = deviations - deviations @ main.T @ main
-        variance = np.square(outside).sum() / (len(outside) - 1) / (X.shape[1] - n_components)
-        # Identical instruments differ by nothing: keep the equations solvable. Nor is there less
-        # noise than the rounding errors of the spectra.
-        rounding = 10 * np.finfo(np.float64).eps * float(np.linalg.norm(mean))
-        smallest = max(1e-14 * float(sizes[0]) ** 2, rounding**2, np.finfo(np.float64).tiny)
-        return max(float(variance), smallest)
+        dof = (len(outside) - 1) * (X.shape[1] - n_components)
+        return float(np.square(outside).sum() / dof)
+
+
+def _without(
+    block: NDArray[np.intp], gram: Array, values: Array, c: Array, weights: Array, ridge: float
+) -> Array:
+    """Return residuals of all equations of standards by a model that has none, hence no shift."""
+    rest = np.setdiff1d(np.arange(len(gram)), block)
+    system = WeightedRidgeSystem(
+        gram[np.ix_(rest, rest)], values[rest], c[rest, None], weights[rest]
+    )
+    dual = system.dual(ridge)
+    explained = gram[np.ix_(block, rest)] @ (weights[rest, None] * dual)
+    return values[block] - explained - c[block, None] * system.intercepts(dual)
 
 
 def _left_out_together(pairs: Pairs, n_samples: int) -> list[NDArray[np.intp]]:

@@ -31,7 +31,7 @@ def default_preprocessing(n_channels: int) -> list[TransformerMixin]:
         Unfitted transformers of chemotools; the derivative has a window of 15 channels and order
         2. Below 15 channels there is no derivative, below 10 no SNV.
     """
-    views: list[TransformerMixin] = [FunctionTransformer()]
+    views: list[TransformerMixin] = [FunctionTransformer(feature_names_out="one-to-one")]
     if n_channels >= FEWEST_CHANNELS:
         views.append(StandardNormalVariate())
     if n_channels >= SMOOTHING_WINDOW:

@@ -27,6 +27,11 @@ class Standards:
     ValueError
         If the rows do not pair up, a spectrum is not finite, or a value is infinite.
 
+    Notes
+    -----
+    A pipeline's preprocessing sees ``X`` but not the standards, so the regressor would compare raw
+    with preprocessed spectra: preprocess them first, or use the regressor's ``preprocessing``.
+
     Examples
     --------
     >>> from spectralfm.transfer import Standards

@@ -1,0 +1,180 @@
+"""The ensemble is the weighted mean of its members, and behaves inside scikit-learn."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+from spectralfm.transfer import (
+    AveragedPLS,
+    DifferencePenalizedRidge,
+    DomainInvariantPLS,
+    RidgeDirectStandardization,
+    Standards,
+    TransferEnsemble,
+    Unpaired,
+)
+
+RNG = np.random.default_rng(8)
+PURE = np.exp(-0.5 * ((np.arange(30) - np.array([[6], [14], [23]])) / 4) ** 2)
+CONCENTRATIONS = 0.5 + RNG.random((26, 3))
+SPECTRA = CONCENTRATIONS @ PURE + 0.01 * RNG.normal(size=(26, 30))
+ON_TARGET = SPECTRA * np.linspace(1.0, 1.2, 30) + 0.1 + 0.005 * RNG.normal(size=SPECTRA.shape)
+VALUES = CONCENTRATIONS[:, :2] + 0.01 * RNG.normal(size=(26, 2))
+X, Y, NEW = SPECTRA[:16], VALUES[:16], ON_TARGET[20:]
+KNOWN = np.array([1, 6, 9, 14, 3])
+STANDARDS = Standards(X[KNOWN], ON_TARGET[KNOWN])
+
+
+def members():
+    return [
+        ("pls", AveragedPLS(4, standardizer=RidgeDirectStandardization())),
+        ("ridge", DifferencePenalizedRidge(noise_floors=(4.0, 64.0))),
+        ("target", DifferencePenalizedRidge(standards_weights=(10.0,), weigh_by="standards")),
+    ]
+
+
+def test_weighted_mean_of_its_members():
+    model = TransferEnsemble(members(), sharpness=0.4, min_standards=3)
+    model.fit(X, Y, standards=STANDARDS)
+    predictions, standards_error, source_error = [], [], []
+    for name, member in members():
+        member.fit(X, Y, standards=STANDARDS)
+        np.testing.assert_array_equal(dict(model.members_)[name].predict(NEW), member.predict(NEW))
+        predictions.append(member.predict(NEW))
+        squares = np.square(member.standards_prediction_ - Y[KNOWN])
+        standards_error.append(np.sqrt(squares.mean(axis=0)))
+        source_error.append(member.source_error_)
+    np.testing.assert_allclose(model.standards_error_, standards_error, rtol=1e-9)
+    np.testing.assert_allclose(model.source_error_[:2], source_error[:2], rtol=1e-9)
+    assert np.isnan(model.source_error_[2]).all()
+    # The member that is judged by the standards alone gets the best source error of the others.
+    source_error[2] = np.minimum(source_error[0], source_error[1])
+    errors = np.array(standards_error) + source_error
+    weights = np.exp(-0.4 * 5 * (errors / errors.min(axis=0) - 1))
+    np.testing.assert_allclose(model.weights_, weights / weights.sum(axis=0), rtol=1e-7)
+    expected = np.einsum("kj,knj->nj", model.weights_, predictions)
+    np.testing.assert_allclose(model.predict(NEW), expected, atol=1e-10)
+
+
+def test_other_members_are_refitted_without_each_standard():
+    """DomainInvariantPLS keeps no held-out predictions of its own."""
+    model = TransferEnsemble([("di", DomainInvariantPLS(3)), *members()[:1]])
+    model.fit(X, Y, standards=STANDARDS, X_target=Unpaired(ON_TARGET[10:20]))
+    held_out = np.empty((5, 2))
+    for i, row in enumerate(KNOWN):
+        keep, rest = np.arange(16) != row, np.arange(5) != i
+        one = DomainInvariantPLS(3).fit(
+            X[keep], Y[keep], standards=STANDARDS.take(rest), X_target=ON_TARGET[10:20]
+        )
+        held_out[i] = one.predict(ON_TARGET[[row]])[0]
+    expected = np.sqrt(np.square(held_out - Y[KNOWN]).mean(axis=0))
+    np.testing.assert_allclose(model.standards_error_[0], expected, rtol=1e-9)
+    assert np.isnan(model.source_error_[0]).all()
+
+
+def test_only_members_without_source_error():
+    model = TransferEnsemble([("a", DomainInvariantPLS(2)), ("b", DomainInvariantPLS(4))])
+    model.set_params(sharpness=0.5).fit(X, Y[:, 0], standards=STANDARDS)
+    errors = model.standards_error_[:, 0]
+    weights = np.exp(-0.5 * 5 * (errors / errors.min() - 1))
+    np.testing.assert_allclose(model.weights_[:, 0], weights / weights.sum(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("fewer", [1, 2, 3])
+def test_with_few_standards_the_weights_are_equal(fewer):
+    model = TransferEnsemble([("di", DomainInvariantPLS(2)), *members()], min_standards=fewer + 1)
+    model.fit(X, Y, standards=STANDARDS.take(np.arange(fewer)))
+    np.testing.assert_array_equal(model.weights_, 0.25)
+    assert np.isfinite(model.standards_error_).all()
+    model.set_params(min_standards=fewer).fit(X, Y, standards=STANDARDS.take(np.arange(fewer)))
+    assert np.ptp(model.weights_) > 0.01
+
+
+@pytest.mark.parametrize("target", [None, Unpaired(ON_TARGET[10:20])])
+def test_without_standards(target):
+    model = TransferEnsemble(members()).fit(X, Y[:, 0], X_target=target)
+    expected = np.mean(
+        [one.fit(X, Y[:, 0], X_target=target).predict(NEW) for _, one in members()], 0
+    )
+    np.testing.assert_allclose(model.predict(NEW), expected, atol=1e-12)
+    assert np.isnan(model.standards_error_).all()
+
+
+def test_parameters_of_members_are_reached_by_name():
+    model = TransferEnsemble(members())
+    assert model.get_params()["ridge__prior_dof"] == 3.0
+    model.set_params(ridge__prior_dof=7.0, pls__max_components=2)
+    assert dict(model.members)["ridge"].prior_dof == 7.0
+    model.set_params(target=DomainInvariantPLS(2))
+    copy = clone(model)
+    assert isinstance(dict(copy.members)["target"], DomainInvariantPLS)
+    assert copy.get_params()["pls__max_components"] == 2
+    assert dict(copy.members)["pls"] is not dict(model.members)["pls"]
+    assert TransferEnsemble().get_params()["members"] is None
+
+
+def test_fitting_leaves_the_given_members_alone():
+    given = members()
+    TransferEnsemble(given).fit(X, Y, standards=STANDARDS)
+    assert not any(hasattr(member, "terms_") for _, member in given)
+
+
+def test_pickles_predict_the_same():
+    model = TransferEnsemble(members()).fit(X, Y, standards=STANDARDS)
+    copy = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copy.predict(NEW), model.predict(NEW))
+
+
+@pytest.mark.parametrize("routing", [False, True], ids=["no routing", "routing"])
+def test_grid_search_passes_standards_whole(routing):
+    """They are as many as the samples of a fold's training side, and still not sliced."""
+    standards = Standards(SPECTRA[:12], ON_TARGET[:12])
+    grid = {"ridge__prior_dof": [0.0, 30.0]}
+    search = GridSearchCV(TransferEnsemble(members()[1:2]), grid, cv=4, refit=True)
+    with config_context(enable_metadata_routing=routing):
+        search.fit(X, Y, standards=standards)
+    by_hand = []
+    for dof in (0.0, 30.0):
+        model = TransferEnsemble(members()[1:2]).set_params(ridge__prior_dof=dof)
+        scores = []
+        for fold in range(4):
+            test = np.arange(16) // 4 == fold
+            scores.append(
+                model.fit(X[~test], Y[~test], standards=standards).score(X[test], Y[test])
+            )
+        by_hand.append(np.mean(scores))
+    np.testing.assert_allclose(search.cv_results_["mean_test_score"], by_hand, rtol=1e-9)
+    best = clone(model).set_params(**search.best_params_).fit(X, Y, standards=standards)
+    np.testing.assert_array_equal(search.predict(NEW), best.predict(NEW))
+
+
+def test_processes_agree_with_one():
+    grid = {"pls__max_components": [1, 3]}
+    searches = [
+        GridSearchCV(TransferEnsemble(members()[:1]), grid, cv=2, n_jobs=n_jobs).fit(
+            X, Y, standards=STANDARDS
+        )
+        for n_jobs in (1, 2)
+    ]
+    scores = [search.cv_results_["mean_test_score"] for search in searches]
+    np.testing.assert_array_equal(*scores)
+    assert scores[0][0] != scores[0][1]
+    np.testing.assert_array_equal(*[search.predict(NEW) for search in searches])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "members is empty"),
+        ([("a", AveragedPLS()), ("a", AveragedPLS())], "not unique"),
+        ([("a__b", AveragedPLS())], "must not contain __"),
+        ([("sharpness", AveragedPLS())], "conflict with constructor"),
+    ],
+)
+def test_bad_members(given, message):
+    with pytest.raises(ValueError, match=message):
+        TransferEnsemble(given).fit(X, Y)
