@@ -35,7 +35,7 @@ LAYERS = {
 }
 
 DOORS = {
-    "skorch": {"_net.py"},
+    "skorch": {"_net/_steps.py"},
     "mapie": {"conformal.py"},
     "ot": {"transfer/_optimal_transport.py", "losses/transport.py"},
     "pywt": {"nn/wavelet.py"},

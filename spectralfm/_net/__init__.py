@@ -1,0 +1,7 @@
+"""Training of any network on any loss; the only door to skorch."""
+
+from ._divergence import DivergenceError
+from ._fit import Fit, fit_module
+from ._isolation import isolated, seed_of
+
+__all__ = ["DivergenceError", "Fit", "fit_module", "isolated", "seed_of"]
