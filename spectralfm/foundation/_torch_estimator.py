@@ -1,0 +1,238 @@
+"""What all estimators around the encoder share: weights in, latents out, pickles that last.
+
+A fitted estimator holds the weights as the bytes of a safetensors file (``weights_``). The network
+is built from them when needed and never pickled. Inference runs in float64, so that a spectrum's
+latents do not depend on what else is in the batch.
+"""
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from torch import Tensor
+
+from .. import __version__
+from ..checkpoint import build_module, dump_weights, load_weights, parse_weights
+from ..nn.embedding import MODALITIES
+from ..nn.encoder import Encoding, SpectralEncoder
+from ._spectral_axis import enough_channels, guess_modality, resolve_axis
+
+Array = NDArray[np.float64]
+Read = Callable[[SpectralEncoder, Encoding], Tensor]
+
+MICRO_BATCH = 16
+"""Spectra a forward pass: more are slower, their activations leave the cache."""
+
+UNTRAINED: dict[str, Any] = {
+    "d_model": 32, "n_mamba_layers": 1, "n_transformer_layers": 1, "n_heads": 4, "n_chem": 32,
+    "n_inst": 16, "fno_modes": 16, "fno_width": 16, "fno_layers": 2, "n_grid": 512,
+}  # fmt: skip
+"""The encoder that ``checkpoint=None`` stands for."""
+
+_LOCK = threading.RLock()
+
+
+class EncoderMixin:
+    """Loads an encoder in ``fit`` and runs it on spectra.
+
+    The class it is mixed into has the constructor arguments named in ``_encoder_constraints``.
+    """
+
+    _encoder_constraints: dict = {
+        "checkpoint": [str, Path, HasMethods(["fit"]), None],
+        "wavelengths": ["array-like", None],
+        "wavenumbers": ["array-like", None],
+        "modality": [StrOptions({"auto", *MODALITIES})],
+        "random_state": ["random_state"],
+        "device": [str],
+        "n_threads": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    checkpoint: Any
+    wavelengths: ArrayLike | None
+    wavenumbers: ArrayLike | None
+    modality: str
+    random_state: Any
+    device: str
+    n_threads: int
+    weights_: bytes
+    axis_: Array
+    modality_: str
+
+    @property
+    def encoder_(self) -> SpectralEncoder:
+        """The network, in float64 and evaluation mode, built from ``weights_`` when needed."""
+        if "_network_" not in vars(self):
+            encoder = build_module(SpectralEncoder, parse_weights(self.weights_))
+            encoder.eval().requires_grad_(False)
+            self._network_ = encoder.to(resolve_device(self.device), torch.float64)
+        return self._network_
+
+    def _load_encoder(self, columns: Any, n_channels: int) -> None:
+        """Resolve axis, modality and weights; called by ``fit`` with checked parameters."""
+        axis, known = resolve_axis(
+            columns, n_channels, wavelengths=self.wavelengths, wavenumbers=self.wavenumbers
+        )
+        modality = self.modality
+        if modality == "auto":
+            modality = guess_modality(axis) if known else "unknown"
+        resolve_device(self.device)
+        weights = resolve_weights(self.checkpoint, self.random_state)
+        low, high = parse_weights(weights).axis_range
+        if known and not low <= axis.min() <= axis.max() <= high:
+            warnings.warn(
+                f"The spectra reach from {axis.min():.6g} to {axis.max():.6g} cm-1, but the encoder"
+                f" was trained from {low:.6g} to {high:.6g} cm-1: what lies outside is foreign to "
+                "it. Cut the spectra, or compare with a calibration without the encoder."
+            )
+        self.axis_, self.modality_, self.weights_ = axis, modality, weights
+
+    def _encode(self, X: Array, read: Read) -> Array:
+        """Return what ``read`` takes from the encodings of spectra, (n_samples, ...)."""
+        with alone(self.n_threads), torch.no_grad():
+            encoder = self.encoder_
+            device = next(encoder.parameters()).device
+            spectra, axis = self._as_tensors(X, device)
+            modality = torch.tensor(MODALITIES.index(self.modality_), device=device)
+            parts = [
+                read(encoder, encoder(rows, axis, modality)).cpu()
+                for rows in spectra.split(MICRO_BATCH)
+            ]
+            return torch.cat(parts).numpy()
+
+    def _as_tensors(self, X: Array, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return spectra (B, L) and their wavenumbers (L,) as the encoder takes them."""
+        values, axis = enough_channels(X, self.axis_)
+        spectra = torch.tensor(np.ascontiguousarray(values), device=device)
+        return spectra, torch.tensor(np.ascontiguousarray(axis), device=device)
+
+    def _set_weights(self, encoder: SpectralEncoder) -> None:
+        """Take over the weights of a trained encoder."""
+        before = parse_weights(self.weights_)
+        self.weights_ = dump_weights(
+            {
+                name: tensor.float() if tensor.is_floating_point() else tensor
+                for name, tensor in encoder.state_dict().items()
+            },
+            config=before.config,
+            architecture=before.architecture,
+            axis_range=before.axis_range,
+            provenance=before.provenance,
+        )
+        vars(self).pop("_network_", None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(vars(self))
+        state.pop("_network_", None)
+        return state | {"_versions": _versions()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        written, here = state.pop("_versions", {}), _versions()
+        skew = [
+            f"{name} {version} (here {here[name]})"
+            for name, version in written.items()
+            if version.split(".")[:2] != here[name].split(".")[:2]
+        ]
+        if skew:
+            warnings.warn(
+                f"This {type(self).__name__} was pickled with {', '.join(skew)}. Check its results "
+                "on known samples, or install those versions."
+            )
+        vars(self).update(state)
+
+
+def resolve_weights(checkpoint: Any, random_state: Any) -> bytes:
+    """Return the bytes of a weights file.
+
+    Parameters
+    ----------
+    checkpoint : str, Path, fitted estimator with ``weights_``, or None
+        Name of weights that came with the package, a file, an estimator that trained them, or
+        None for an untrained encoder.
+    random_state : int, RandomState or None
+        Initialises the untrained encoder.
+
+    Returns
+    -------
+    bytes
+        Verified weights of a `SpectralEncoder`.
+
+    Raises
+    ------
+    FileNotFoundError, CorruptWeightsError
+        As `spectralfm.checkpoint.load_weights`.
+    NotFittedError
+        If the estimator is not fitted.
+    """
+    architecture = SpectralEncoder.__name__
+    if isinstance(checkpoint, str | Path):
+        weights = load_weights(checkpoint, architecture=architecture)
+        return dump_weights(
+            weights.state_dict,
+            config=weights.config,
+            architecture=architecture,
+            axis_range=weights.axis_range,
+            provenance=weights.provenance,
+        )
+    if checkpoint is None:
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        with alone(1):
+            torch.manual_seed(seed)
+            state = SpectralEncoder(**UNTRAINED).state_dict()
+        return dump_weights(state, config=UNTRAINED, architecture=architecture, axis_range=(0, 1e5))
+    while isinstance(checkpoint, FrozenEstimator):
+        checkpoint = checkpoint.estimator
+    if not hasattr(checkpoint, "weights_"):
+        raise NotFittedError(
+            f"The {type(checkpoint).__name__} given as checkpoint is not fitted. Fit it, and pass "
+            "FrozenEstimator(it): clone and GridSearchCV forget what an unfrozen one learned."
+        )
+    return checkpoint.weights_
+
+
+def resolve_device(device: str) -> torch.device:
+    """Return the device; ``"auto"`` is CUDA where there is one, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.") from None
+
+
+@contextlib.contextmanager
+def alone(n_threads: int) -> Iterator[None]:
+    """Run torch on so many threads, its random numbers left as they were; one at a time.
+
+    Number of threads and random numbers belong to the whole process: without the lock, results
+    would depend on what other Python threads do.
+    """
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with _LOCK, torch.random.fork_rng(cuda):
+        before = torch.get_num_threads()
+        torch.set_num_threads(n_threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "spectralfm": __version__,
+        "torch": str(torch.__version__),
+        "scikit-learn": sklearn.__version__,
+    }
