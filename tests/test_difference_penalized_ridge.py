@@ -288,16 +288,11 @@ def test_each_property_as_if_alone_and_on_data_frames():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "bound"),
-    [
-        ("difference_penalties", [-1.0], ">= 0"),
-        ("standards_weights", [], ">= 0"),
-        ("noise_floors", [4.0, 0.0], "> 0"),
-        ("noise_floors", [np.nan], "> 0"),
-    ],
+    ("name", "value"),
+    [("difference_penalties", [-1.0]), ("standards_weights", []), ("noise_floors", [4.0, 0.0])],
 )
-def test_bad_settings(name, value, bound):
-    with pytest.raises(ValueError, match=f"{name} must be one or more finite numbers {bound}"):
+def test_bad_settings(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be one or more finite numbers >"):
         DifferencePenalizedRidge(**{name: value}).fit(X, Y)
 
 
