@@ -139,9 +139,8 @@ def test_values_known_for_some_standards():
     model = single(beta=5.0).fit(
         X, Y, standards=Standards(SPECTRA[18:22], ON_TARGET[18:22], values)
     )
-    known = np.array([0, 1, 3])
-    whole = np.vstack([X, SPECTRA[18:22][known]]), np.vstack([Y, values[known]])
-    source, target = SPECTRA[18:22], ON_TARGET[18:22]
+    source, target, known = SPECTRA[18:22], ON_TARGET[18:22], np.array([0, 1, 3])
+    whole = np.vstack([X, source[known]]), np.vstack([Y, values[known]])
     centred = whole[0] - whole[0].mean(axis=0)
     _, _, directions = np.linalg.svd(centred)
     difference = (target - source) - (target - source).mean(axis=0)
