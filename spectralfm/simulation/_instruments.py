@@ -25,7 +25,7 @@ class Instruments:
     "axis" stands for nm in the near infrared and cm-1 otherwise, "level" for absorbance units, or
     heights of the highest peak in Raman spectra. ``dataclasses.replace`` makes changed instruments.
 
-    Attributes
+    Parameters
     ----------
     path_length : Tensor of shape (n,)
         Standard deviation of the logarithm of the path length from scan to scan.
@@ -71,6 +71,17 @@ class Instruments:
         Kind of instruments.
     effects : tuple of str
         Effects switched on.
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> import torch
+    >>> from spectralfm.simulation import InstrumentSimulator
+    >>> simulator = InstrumentSimulator(effects=("shift", "broadening"))
+    >>> instruments = simulator.sample_instruments(3, torch.Generator().manual_seed(0))
+    >>> drifted = dataclasses.replace(instruments, shift=instruments.shift + 0.1)  # nm
+    >>> len(drifted[:2]), drifted.names
+    (2, ('shift', 'stretch', 'bend', 'fwhm'))
     """
 
     path_length: Tensor
@@ -106,7 +117,18 @@ class Instruments:
         return self._mapped(lambda values: values[rows])
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move or convert all tensors, with the arguments of ``Tensor.to``."""
+        """Move or convert all tensors.
+
+        Parameters
+        ----------
+        *args, **kwargs : Any
+            Arguments of ``Tensor.to``.
+
+        Returns
+        -------
+        Instruments
+            The same instruments elsewhere.
+        """
         return self._mapped(lambda values: values.to(*args, **kwargs))
 
     @property

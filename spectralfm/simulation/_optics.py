@@ -47,6 +47,14 @@ def wavelength_shift(x: Tensor, axis: Tensor, shift: Tensor) -> Tensor:
     -----
     What moves in from beyond the ends was not measured: spectra are continued point-symmetrically
     there, within their own range. Simulate on a wider axis and cut it where that matters.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import wavelength_shift
+    >>> axis = torch.arange(1100.0, 1110.0)[None]  # nm
+    >>> wavelength_shift(axis / 1000, axis, torch.tensor([[2.5]]))[0, 4:6]
+    tensor([1.1015, 1.1025])
     """
     n = x.shape[1] // 2
     return interpolate(extended(x, n), extended(axis, n, bounded=False), axis - shift)
@@ -82,6 +90,15 @@ def broadening(x: Tensor, axis: Tensor, fwhm: Tensor, *, absorbance: bool = True
     also where it is narrower than a channel. On an uneven axis the change is computed on an even
     grid of as many points and interpolated. Ends are continued as in `wavelength_shift`. In
     transmittance, 15 absorbance units below the brightest channel is the end of the scale.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import broadening
+    >>> axis = torch.arange(1100.0, 1200.0)[None]  # nm
+    >>> band = torch.exp(-(((axis - 1150) / 6) ** 2))  # 10 nm wide
+    >>> broadening(band, axis, torch.tensor([[10.0]]), absorbance=False).max()
+    tensor(0.7...)
     """
     n_channels = x.shape[1]
     step = (axis[:, -1:] - axis[:, :1]) / (n_channels - 1)

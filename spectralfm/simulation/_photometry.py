@@ -45,6 +45,13 @@ def stray_light(x: Tensor, fraction: Tensor) -> Tensor:
     Stray light passes the sample, which weakens it as it weakens the mean :math:`\bar T` over the
     channels [1]_. The textbook's :math:`(T + s) / (1 + s)` is the case :math:`\bar T = 1` of a
     sample with few narrow bands; for samples that absorb everywhere it would leave nothing else.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import stray_light
+    >>> stray_light(torch.tensor([[1.0, 1.0, 1.0, 4.0]]), torch.tensor([[0.01]]))
+    tensor([[1.0010, 1.0010, 1.0010, 3.0763]])
     """
     light = -LN10 * x
     mean = light.logsumexp(1, keepdim=True) - math.log(x.shape[1])
@@ -72,6 +79,13 @@ def detector_nonlinearity(x: Tensor, saturation: Tensor, *, absorbance: bool = T
     -------
     Tensor of shape (B, L)
         Recorded spectra.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import detector_nonlinearity
+    >>> detector_nonlinearity(torch.tensor([[0.0, 0.5, 1.0]]), torch.tensor([[0.05]]))
+    tensor([[0.0000, 0.4856, 0.9810]])
     """
     if absorbance:
         excess = torch.log1p(saturation * torch.pow(10.0, -x)) - saturation.log1p()
@@ -95,6 +109,13 @@ def smooth_field(position: Tensor, coefficients: Tensor) -> Tensor:
     -------
     Tensor of shape (B, L)
         The field.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import smooth_field
+    >>> smooth_field(torch.tensor([[-1.0, 0.0, 1.0]]), torch.tensor([[0.01, 0.02]]))
+    tensor([[ 0.0300,  0.0100, -0.0100]])
     """
     order = torch.arange(coefficients.shape[1], device=position.device, dtype=position.dtype)
     waves = torch.cos(order[:, None] * (math.pi / 2) * (position[:, None] + 1))  # (R, K, L)
@@ -115,6 +136,13 @@ def gain(x: Tensor, field: Tensor) -> Tensor:
     -------
     Tensor of shape (B, L)
         Recorded spectra.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import gain
+    >>> gain(torch.tensor([[0.5, 1.0]]), torch.tensor([[0.1, 0.1]]))
+    tensor([[0.5526, 1.1052]])
     """
     return x * field.exp()
 
@@ -139,6 +167,14 @@ def stitching(x: Tensor, axis: Tensor, junctions: Tensor, steps: Tensor) -> Tens
     -------
     Tensor of shape (B, L)
         Recorded absorbance.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import stitching
+    >>> axis = torch.tensor([[990.0, 1000.0, 1010.0]])
+    >>> stitching(torch.zeros(1, 3), axis, torch.tensor([[1000.0]]), torch.tensor([[0.02]]))
+    tensor([[0.0000, 0.0000, 0.0200]])
     """
     beyond = axis[:, None] > junctions[:, :, None]  # (B, J, L)
     return x + torch.einsum("bj,bjl->bl", steps, beyond.to(x.dtype))
@@ -175,6 +211,15 @@ def fringes(
     -------
     Tensor of shape (B, L)
         Recorded spectra.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import fringes
+    >>> axis = torch.tensor([[5000.0, 5025.0, 5050.0]])  # cm-1
+    >>> size, none, period = torch.tensor([[[0.01]], [[0.0]], [[100.0]]])
+    >>> fringes(torch.ones(1, 3), axis, size, none, period)
+    tensor([[1.0100, 1.0000, 0.9900]])
     """
     phase = (2 * math.pi * wavenumbers / period).to(x.dtype)
     pattern = cosine * phase.cos() + sine * phase.sin()

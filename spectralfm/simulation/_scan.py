@@ -37,6 +37,14 @@ def path_length(x: Tensor, spread: Tensor, generator: Generator) -> Tensor:
     -------
     Tensor of shape (B, L)
         Scaled spectra.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import path_length
+    >>> x, spread = torch.ones(2, 5), torch.tensor([[0.05], [0.0]])
+    >>> path_length(x, spread, torch.Generator().manual_seed(0)).std(0) > 0
+    tensor([True, True, True, True, True])
     """
     return x * torch.exp(spread * _normal((len(x), 1), x, generator))
 
@@ -63,6 +71,15 @@ def baseline(x: Tensor, position: Tensor, spread: Tensor, generator: Generator) 
     -------
     Tensor of shape (B, L)
         Spectra on their baselines.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import baseline
+    >>> x, position = torch.zeros(1, 5), torch.linspace(-1, 1, 5)[None]
+    >>> added = baseline(x, position, torch.tensor([[0.1]]), torch.Generator().manual_seed(0))
+    >>> added.diff(n=3).abs().max() < 1e-6  # a parabola
+    tensor(True)
     """
     order = torch.arange(1, N_BASELINE + 1, device=x.device)
     terms = spread * _normal((len(x), N_BASELINE), x, generator) / order
@@ -118,6 +135,16 @@ def noise(
     -------
     Tensor of shape (B, L)
         Noisy spectra.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import noise
+    >>> x, axis = torch.zeros(50, 200), torch.arange(200.0)[None]
+    >>> white, none, length, growth = torch.tensor([0.001, 0.0, 10.0, 0.5]).reshape(4, 1, 1)
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> round(noise(x, axis, white, none, length, growth, generator).std().item(), 4)
+    0.001
     """
     if absorbance:
         light = torch.pow(10.0, x.amin(1, keepdim=True) - x).clamp_min(FAINTEST).reciprocal()
@@ -154,6 +181,15 @@ def fluorescence(x: Tensor, axis: Tensor, level: Tensor, generator: Generator) -
     -------
     Tensor of shape (B, L)
         Spectra on their backgrounds.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import fluorescence
+    >>> x, axis = torch.zeros(1, 50), torch.linspace(200, 3000, 50)[None]  # cm-1
+    >>> background = fluorescence(x, axis, torch.ones(1, 1), torch.Generator().manual_seed(0))
+    >>> (background > 0).all()
+    tensor(True)
     """
     height = level * torch.exp(_normal((len(x), 1), x, generator) / 2)
     centre, width = _uniform((len(x), 2), x, generator).split(1, dim=1)
@@ -177,6 +213,15 @@ def spikes(x: Tensor, rate: Tensor, generator: Generator) -> Tensor:
     -------
     Tensor of shape (B, L)
         Spectra with spikes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import spikes
+    >>> x, rate = torch.zeros(1, 1000), torch.tensor([[5.0]])
+    >>> rays = spikes(x, rate, torch.Generator().manual_seed(0))
+    >>> 1 <= (rays > 0).sum() <= 30
+    tensor(True)
     """
     hit = _uniform(x.shape, x, generator) < rate / x.shape[1]
     heights = hit * _exponential(x.shape, x, generator)

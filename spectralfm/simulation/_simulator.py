@@ -7,17 +7,8 @@ import torch
 from torch import Generator, Tensor
 
 from ._instruments import Instruments
-from ._optics import broadening, wavelength_shift
-from ._photometry import (
-    detector_nonlinearity,
-    fringes,
-    gain,
-    smooth_field,
-    stitching,
-    stray_light,
-)
-from ._priors import EFFECTS, PRIORS, RANGE
-from ._scan import baseline, fluorescence, legendre, noise, path_length, spikes
+from ._priors import EFFECTS, PRIORS
+from ._recording import recorded
 
 FEWEST = 4
 """Channels of a spectrum at least."""
@@ -26,12 +17,21 @@ FEWEST = 4
 class Views(NamedTuple):
     """The same samples as two instruments record them.
 
-    Attributes
+    Parameters
     ----------
     first, second : Tensor of shape (B, L)
         Recorded spectra.
     first_instruments, second_instruments : Instruments
         The instrument of each spectrum.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.simulation import InstrumentSimulator
+    >>> x, axis = torch.rand(4, 50), torch.linspace(4000, 9000, 50)
+    >>> views = InstrumentSimulator().views(x, axis, torch.Generator().manual_seed(0))
+    >>> views.first.shape, len(views.second_instruments)
+    (torch.Size([4, 50]), 4)
     """
 
     first: Tensor
@@ -188,16 +188,18 @@ class InstrumentSimulator:
         if (rows.diff(dim=1) <= 0).any():
             raise ValueError("The axis repeats a wavenumber. Average repeated channels.")
         order = order.expand_as(x)
-        recorded = self._recorded(x.gather(1, order), rows, instruments.to(x), generator)
-        return torch.empty_like(recorded).scatter(1, order, recorded)
+        ordered = recorded(x.gather(1, order), rows, instruments.to(x), self.effects, generator)
+        return torch.empty_like(ordered).scatter(1, order, ordered)
 
     def views(self, x: Tensor, axis: Tensor, generator: Generator) -> Views:
         """Record every sample on two instruments of its own.
 
         Parameters
         ----------
-        x, axis
-            As in `apply`.
+        x : Tensor of shape (B, L)
+            Spectra, as in `apply`.
+        axis : Tensor of shape (L,) or (B, L)
+            Wavenumbers of their channels in cm-1.
         generator : torch.Generator
             Source of instruments and scans.
 
@@ -213,55 +215,6 @@ class InstrumentSimulator:
             first,
             second,
         )
-
-    def _recorded(
-        self, x: Tensor, axis: Tensor, instruments: Instruments, generator: Generator
-    ) -> Tensor:
-        """Record spectra (B, L) on ascending axes (R, L), nm or cm-1."""
-        on, absorbance = self.effects, self.modality != "raman"
-        low, high = RANGE[self.modality]
-        place = ((2 * axis - low - high) / (high - low)).to(x.dtype)  # (R, L), -1 to 1
-        one = {name: getattr(instruments, name).reshape(len(instruments), -1) for name in PRIORS}
-        one = {name: value.expand(len(x), -1) for name, value in one.items()}  # (B, 1) or (B, K)
-        height = torch.ones_like(x[:, :1]) if absorbance else _peak_height(x)
-        x = x / height
-
-        if "path_length" in on:
-            x = path_length(x, one["path_length"], generator)
-        if "fluorescence" in on:
-            x = fluorescence(x, axis, one["fluorescence"], generator)
-        if "baseline" in on:
-            x = baseline(x, place, one["baseline"], generator)
-        error = torch.zeros_like(height)
-        if "shift" in on:
-            terms = torch.cat([one["shift"], one["stretch"], one["bend"]], 1)
-            error = error + legendre(place, terms)
-        if "laser" in on:
-            error = error + one["laser"]
-        if "shift" in on or "laser" in on:
-            x = wavelength_shift(x, axis, error)
-        if "broadening" in on:
-            x = broadening(x, axis, one["fwhm"], absorbance=absorbance)
-        if "stray_light" in on:
-            x = stray_light(x, one["stray_light"])
-        if "nonlinearity" in on:
-            x = detector_nonlinearity(x, one["saturation"], absorbance=absorbance)
-        if "gain" in on:
-            x = gain(x, smooth_field(place, one["gain"]))
-        if "offset" in on:
-            x = x + smooth_field(place, one["offset"])
-        if "stitching" in on:
-            x = stitching(x, axis, one["junction"], one["step"])
-        if "fringes" in on:
-            wavenumbers = 1e7 / axis if self.modality == "nir" else axis
-            waves = one["fringe_cosine"], one["fringe_sine"], one["fringe_period"]
-            x = fringes(x, wavenumbers, *waves, absorbance=absorbance)
-        if "noise" in on:
-            levels = one["noise"], one["drift"], one["drift_length"], one["noise_growth"]
-            x = noise(x, axis, *levels, generator, absorbance=absorbance)
-        if "spikes" in on:
-            x = spikes(x, one["spikes"], generator)
-        return x * height
 
     def _check(self, x: Tensor, axis: Tensor, instruments: Instruments) -> None:
         """Raise if the arguments of `apply` do not fit each other."""
@@ -279,9 +232,3 @@ class InstrumentSimulator:
             raise ValueError("Spectra and axis must be finite: cut what was not measured.")
         if self.modality == "nir" and (axis <= 0).any():
             raise ValueError("Wavenumbers of near infrared spectra must be positive.")
-
-
-def _peak_height(x: Tensor) -> Tensor:
-    """Return the range (B, 1) of each spectrum, 1 where it is flat."""
-    height = x.amax(1, keepdim=True) - x.amin(1, keepdim=True)
-    return torch.where(height > 0, height, 1.0)
