@@ -51,7 +51,7 @@ def stray_light(x: Tensor, fraction: Tensor) -> Tensor:
     >>> import torch
     >>> from spectralfm.simulation import stray_light
     >>> stray_light(torch.tensor([[1.0, 1.0, 1.0, 4.0]]), torch.tensor([[0.01]]))
-    tensor([[1.0010, 1.0010, 1.0010, 3.0763]])
+    tensor([[1.0011, 1.0011, 1.0011, 3.0748]])
     """
     light = -LN10 * x
     mean = light.logsumexp(1, keepdim=True) - math.log(x.shape[1])
