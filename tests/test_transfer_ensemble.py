@@ -76,6 +76,35 @@ def test_other_members_are_refitted_without_each_standard():
     assert np.isnan(model.source_error_[0]).all()
 
 
+class Recorder(DomainInvariantPLS):
+    """Remembers the values and the number of standards of each fit."""
+
+    seen: list = []
+
+    def _fit_linear(self, X, y, standards, X_target):
+        self.seen.append((len(X), standards.y))
+        return super()._fit_linear(X, y, standards, X_target)
+
+
+@pytest.fixture
+def recorder():
+    Recorder.seen.clear()
+    return TransferEnsemble([("recorder", Recorder(2))])
+
+
+def test_values_read_by_the_source_are_not_passed_as_measured(recorder):
+    recorder.fit(X, Y, standards=Standards(SPECTRA[16:20], ON_TARGET[16:20]))
+    assert len(Recorder.seen) == 5
+    for n_samples, values in Recorder.seen[1:]:
+        assert n_samples == 16 and np.isnan(values).all()
+
+
+def test_replicates_of_a_standard_are_left_out_together(recorder):
+    rows = np.array([1, 6, 1, 9])
+    recorder.fit(X, Y, standards=Standards(X[rows], ON_TARGET[rows]))
+    assert [(n, len(y)) for n, y in Recorder.seen[1:]] == [(15, 2), (15, 3), (15, 3)]
+
+
 def test_only_members_without_source_error():
     model = TransferEnsemble([("a", DomainInvariantPLS(2)), ("b", DomainInvariantPLS(4))])
     model.set_params(sharpness=0.5).fit(X, Y[:, 0], standards=STANDARDS)

@@ -208,13 +208,15 @@ def _held_out(member: TransferRegressor, pairs: Pairs, X_target: Array | None) -
     """Return predictions (n_standards, n_targets) of standards by models fitted without them."""
     if isinstance(member, AveragingRegressor):
         return member.standards_prediction_
-    n = len(pairs.source)
+    # What the source reads in a spectrum is not a reference value: it must not be fitted.
+    values = np.where(pairs.measured[:, None], pairs.y_standards, np.nan)
     predictions = np.empty_like(pairs.y_standards)
-    for i in range(n):
-        keep, rows = np.arange(n) != i, np.arange(len(pairs.X)) != pairs.rows[i]
+    for number in range(pairs.n_distinct):
+        out = pairs.samples == number
+        rows = ~np.isin(np.arange(len(pairs.X)), pairs.rows[out])
         rest = None
-        if n > 1:
-            rest = Standards(pairs.source[keep], pairs.target[keep], pairs.y_standards[keep])
+        if pairs.n_distinct > 1:
+            rest = Standards(pairs.source[~out], pairs.target[~out], values[~out])
         model = clone(member).fit(pairs.X[rows], pairs.y[rows], standards=rest, X_target=X_target)
-        predictions[i] = model.predict(pairs.target[[i]])[0]
+        predictions[out] = model.predict(pairs.target[out])
     return predictions
