@@ -4,5 +4,6 @@ Importing this subpackage loads torch; ``import spectralfm`` does not.
 """
 
 from ._encoder import SpectralFMEncoder
+from ._regressor import SpectralFMRegressor
 
-__all__ = ["SpectralFMEncoder"]
+__all__ = ["SpectralFMEncoder", "SpectralFMRegressor"]

@@ -5,10 +5,8 @@ is built from them when needed and never pickled. Inference runs in float64, so 
 latents do not depend on what else is in the batch.
 """
 
-import contextlib
-import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor
 
 from .. import __version__
+from .._net import isolated, seed_of
 from ..checkpoint import build_module, dump_weights, load_weights, parse_weights
 from ..nn.embedding import MODALITIES
 from ..nn.encoder import Encoding, SpectralEncoder
@@ -40,8 +38,6 @@ UNTRAINED: dict[str, Any] = {
     "n_inst": 16, "fno_modes": 16, "fno_width": 16, "fno_layers": 2, "n_grid": 512,
 }  # fmt: skip
 """The encoder that ``checkpoint=None`` stands for."""
-
-_LOCK = threading.RLock()
 
 
 class EncoderMixin:
@@ -101,9 +97,9 @@ class EncoderMixin:
 
     def _encode(self, X: Array, read: Read) -> Array:
         """Return what ``read`` takes from the encodings of spectra, (n_samples, ...)."""
-        with alone(self.n_threads), torch.no_grad():
+        device = resolve_device(self.device)
+        with isolated(0, n_threads=self.n_threads, device=device), torch.no_grad():
             encoder = self.encoder_
-            device = next(encoder.parameters()).device
             spectra, axis = self._as_tensors(X, device)
             modality = torch.tensor(MODALITIES.index(self.modality_), device=device)
             parts = [
@@ -188,9 +184,7 @@ def resolve_weights(checkpoint: Any, random_state: Any) -> bytes:
             provenance=weights.provenance,
         )
     if checkpoint is None:
-        seed = check_random_state(random_state).randint(2**31 - 1)
-        with alone(1):
-            torch.manual_seed(seed)
+        with isolated(seed_of(random_state)):
             state = SpectralEncoder(**UNTRAINED).state_dict()
         return dump_weights(state, config=UNTRAINED, architecture=architecture, axis_range=(0, 1e5))
     while isinstance(checkpoint, FrozenEstimator):
@@ -211,23 +205,6 @@ def resolve_device(device: str) -> torch.device:
         return torch.device(device)
     except RuntimeError:
         raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.") from None
-
-
-@contextlib.contextmanager
-def alone(n_threads: int) -> Iterator[None]:
-    """Run torch on so many threads, its random numbers left as they were; one at a time.
-
-    Number of threads and random numbers belong to the whole process: without the lock, results
-    would depend on what other Python threads do.
-    """
-    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    with _LOCK, torch.random.fork_rng(cuda):
-        before = torch.get_num_threads()
-        torch.set_num_threads(n_threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 def _versions() -> dict[str, str]:
