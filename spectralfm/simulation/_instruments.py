@@ -28,7 +28,8 @@ class Instruments:
     Parameters
     ----------
     path_length : Tensor of shape (n,)
-        Standard deviation of the logarithm of the path length from scan to scan.
+        Standard deviation of the logarithm of the path length from scan to scan, and of its tilt
+        from the middle to the ends of the range.
     fluorescence : Tensor of shape (n,), level
         Median height of the background.
     baseline : Tensor of shape (n,), level

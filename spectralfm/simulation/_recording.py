@@ -52,7 +52,7 @@ def recorded(
     x = x / height
 
     if "path_length" in effects:
-        x = path_length(x, one["path_length"], generator)
+        x = path_length(x, place, one["path_length"], generator)
     if "fluorescence" in effects:
         x = fluorescence(x, axis, one["fluorescence"], generator)
     if "baseline" in effects:

@@ -19,15 +19,17 @@ FAINTEST = 0.01
 """Noise stops changing with the signal below this share of the brightest channel."""
 
 
-def path_length(x: Tensor, spread: Tensor, generator: Generator) -> Tensor:
-    r"""Scale each spectrum by its path length or scatter.
+def path_length(x: Tensor, position: Tensor, spread: Tensor, generator: Generator) -> Tensor:
+    r"""Scale each spectrum by its path length or scatter, which changes along the axis.
 
-    .. math:: x' = x e^{s z}
+    .. math:: x' = x e^{s (z_1 + z_2 u)}
 
     Parameters
     ----------
     x : Tensor of shape (B, L)
         Absorbance, or intensity.
+    position : Tensor of shape (R, L)
+        Places u of the channels, -1 and 1 at the ends of the modality's range.
     spread : Tensor of shape (B, 1)
         Standard deviation s of the logarithm of the path length: 0.01 is one percent.
     generator : torch.Generator
@@ -42,11 +44,14 @@ def path_length(x: Tensor, spread: Tensor, generator: Generator) -> Tensor:
     --------
     >>> import torch
     >>> from spectralfm.simulation import path_length
-    >>> x, spread = torch.ones(2, 5), torch.tensor([[0.05], [0.0]])
-    >>> path_length(x, spread, torch.Generator().manual_seed(0)).std(0) > 0
-    tensor([True, True, True, True, True])
+    >>> x, spread = torch.ones(2, 3), torch.tensor([[0.05], [0.0]])
+    >>> position = torch.tensor([[-1.0, 0.0, 1.0]])
+    >>> path_length(x, position, spread, torch.Generator().manual_seed(0)) != 1
+    tensor([[ True,  True,  True],
+            [False, False, False]])
     """
-    return x * torch.exp(spread * _normal((len(x), 1), x, generator))
+    level, tilt = _normal((len(x), 2), x, generator).split(1, dim=1)
+    return x * torch.exp(spread * (level + tilt * position))
 
 
 def baseline(x: Tensor, position: Tensor, spread: Tensor, generator: Generator) -> Tensor:
