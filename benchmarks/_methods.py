@@ -11,6 +11,7 @@ import numpy as np
 from _protocol import Array, Task
 from chemotools.derivative import SavitzkyGolay
 from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import FunctionTransformer
 
 from spectralfm.transfer import (
     AveragedPLS,
@@ -36,17 +37,20 @@ DERIVATIVE = SavitzkyGolay(15, polyorder=2, deriv=1, mode="interp")
 Method = Callable[[Task, int], Array | None]
 
 
-def _folds(n: int) -> list[np.ndarray]:
-    """Leave one standard out, or a fifth of more than five."""
-    return [np.arange(n)[k :: min(n, 5)] for k in range(min(n, 5))]
+def _folds(n: int, most: int) -> list[np.ndarray]:
+    """Leave one standard out, or a fifth where that makes more than ``most`` folds."""
+    n_folds = n if n <= most else 5
+    return [np.arange(n)[k::n_folds] for k in range(n_folds)]
 
 
-def _best(candidates: Iterable[Any], standards: Standards, predict: Callable) -> list[Any]:
+def _best(
+    candidates: list[Any], standards: Standards, predict: Callable, most_folds: int
+) -> list[Any]:
     """Return for each property the candidate of least error on left-out standards."""
-    candidates, errors = list(candidates), []
+    errors = []
     for candidate in candidates:
         squares = np.zeros(standards.y.shape[1])
-        for out in _folds(standards.n_standards):
+        for out in _folds(standards.n_standards, most_folds):
             keep = np.setdiff1d(np.arange(standards.n_standards), out)
             predicted = predict(candidate, standards.take(keep), standards.target[out])
             squares += np.square(predicted - standards.y[out]).sum(axis=0)
@@ -54,7 +58,9 @@ def _best(candidates: Iterable[Any], standards: Standards, predict: Callable) ->
     return [candidates[k] for k in np.argmin(errors, axis=0)]
 
 
-def _tuned(candidates: Callable[[int], Iterable[Any]], predict: Callable) -> Method:
+def _tuned(
+    candidates: Callable[[int], Iterable[Any]], predict: Callable, most_folds: int = 10
+) -> Method:
     """Make a method of candidates and a rule that predicts with one of them."""
 
     def method(task: Task, n: int) -> Array | None:
@@ -68,30 +74,54 @@ def _tuned(candidates: Callable[[int], Iterable[Any]], predict: Callable) -> Met
         options = list(candidates(n))
         chosen = options * task.y.shape[1]
         if len(options) > 1:
-            chosen = _best(options, standards, of_task)
+            chosen = _best(options, standards, of_task, most_folds)
         columns = {id(c): of_task(c, standards, task.X_test) for c in chosen}
         return np.column_stack([columns[id(c)][:, j] for j, c in enumerate(chosen)])
 
     return method
 
 
+def _preprocessed(task: Task, standards: Standards, X: Array, predict: Callable) -> Array:
+    """Predict property by property in the space of the source model's preprocessing.
+
+    ``predict(j, X, standards, X_test)`` gets preprocessed spectra and returns one property.
+    """
+    columns = []
+    for j, view in enumerate(task.source_model.preprocessing_):
+        read = view.transform
+        moved = Standards(read(standards.source), read(standards.target), standards.y)
+        columns.append(predict(j, read(task.X), moved, read(X)))
+    return np.column_stack(columns)
+
+
 def _corrected(task: Task, standardizer: Any, standards: Standards, X: Array) -> Array:
-    """Predict with the source model after correcting the spectra."""
-    standardizer.fit(standards.target, X_source=standards.source)
-    return task.source_model.predict(standardizer.transform(X))
+    """Predict with the source model after correcting the preprocessed spectra."""
+
+    def predict(j: int, _: Array, moved: Standards, X_test: Array) -> Array:
+        standardizer.fit(moved.target, X_source=moved.source)
+        model = task.source_model
+        return standardizer.transform(X_test) @ model.coef_[j] + model.intercept_[j]
+
+    return _preprocessed(task, standards, X, predict)
 
 
 def _refitted(task: Task, standardizer: Any, standards: Standards, X: Array) -> Array:
-    """Predict with a calibration refitted to filtered spectra of the source."""
-    standardizer.fit(standards.target, X_source=standards.source)
-    model = PLSRegressionCV(preprocessing=[DERIVATIVE])
-    model.fit(standardizer.transform(task.X), task.y)
-    return model.predict(standardizer.transform(X))
+    """Predict with a calibration refitted to filtered, preprocessed spectra of the source."""
+
+    def predict(j: int, X_source: Array, moved: Standards, X_test: Array) -> Array:
+        standardizer.fit(moved.target, X_source=moved.source)
+        model = PLSRegressionCV(preprocessing=[FunctionTransformer()])
+        model.fit(standardizer.transform(X_source), task.y[:, j])
+        return model.predict(standardizer.transform(X_test))
+
+    return _preprocessed(task, standards, X, predict)
 
 
 def _regressed(task: Task, regressor: Any, standards: Standards, X: Array) -> Array:
-    """Predict with a regressor that takes the standards in its fit."""
-    return regressor.fit(task.X, task.y, standards=standards).predict(X)
+    """Predict with a regressor that takes the standards in its fit, on first derivatives."""
+    read = DERIVATIVE.fit(task.X).transform
+    moved = Standards(read(standards.source), read(standards.target), standards.y)
+    return regressor.fit(read(task.X), task.y, standards=moved).predict(read(X))
 
 
 def _transfer(regressor: Any) -> Method:
@@ -105,13 +135,18 @@ def _transfer(regressor: Any) -> Method:
 
 
 def _unpaired(standardizer: Any) -> Method:
-    """Make a method that moves all spectra of the source onto those of the target."""
+    """Make a method that also works without pairs: all of the source onto the test spectra."""
 
     def method(task: Task, n: int) -> Array:
-        X = task.X_test if n == 0 else task.standards(n).target
-        X_source = task.X if n == 0 else task.standards(n).source
-        standardizer.fit(X, X_source=X_source)
-        return task.source_model.predict(standardizer.transform(task.X_test))
+        if n:
+            return _corrected(task, standardizer, task.standards(n), task.X_test)
+
+        def predict(j: int, X_source: Array, _: Standards, X_test: Array) -> Array:
+            standardizer.fit(X_test, X_source=X_source)
+            model = task.source_model
+            return standardizer.transform(X_test) @ model.coef_[j] + model.intercept_[j]
+
+        return _preprocessed(task, task.standards(1), task.X_test, predict)
 
     return method
 
@@ -151,10 +186,20 @@ METHODS: dict[str, Method] = {
     "no transfer": _no_transfer,
     "mean shift": _unpaired(MeanShift()),
     "SBC": _slope_bias,
-    "DS": _tuned(lambda n: [DirectStandardization()], _corrected),
+    "DS": _tuned(
+        lambda n: [
+            DirectStandardization(k, center=center)
+            for k in (None, 2, 4, 8, 16)
+            if k is None or k < n
+            for center in (True, False)
+        ],
+        _corrected,
+    ),
     "PDS": _tuned(
         lambda n: [
-            PiecewiseDirectStandardization(w, k) for w in (1, 2, 5, 10) for k in range(1, min(n, 4))
+            PiecewiseDirectStandardization(w, k, scale=False)
+            for w in (1, 2, 5, 10, 20)
+            for k in range(1, min(n, 4))
         ],
         _corrected,
     ),
@@ -162,20 +207,18 @@ METHODS: dict[str, Method] = {
     "ridge DS": _tuned(
         lambda n: [RidgeDirectStandardization(r) for r in np.logspace(-5, 0, 6)], _corrected
     ),
-    "SST": _tuned(
-        lambda n: [SpectralSpaceTransformation(k) for k in range(1, min(n, 8))], _corrected
-    ),
+    "SST": _tuned(lambda n: [SpectralSpaceTransformation(k) for k in range(1, n)], _corrected),
     "CCA": _tuned(
         lambda n: [CanonicalCorrelationTransfer(k) for k in range(1, min(n, 6))], _corrected
     ),
     "OT, linear": _unpaired(OptimalTransportStandardization("linear")),
     "EPO": _tuned(
-        lambda n: [ExternalParameterOrthogonalization(k) for k in range(1, min(n, 5))], _refitted
+        lambda n: [ExternalParameterOrthogonalization(k) for k in range(1, min(n, 5))], _refitted, 5
     ),
     "GLSW": _tuned(
-        lambda n: [GeneralizedLeastSquaresWeighting(a) for a in (1e-4, 1e-3, 1e-2)], _refitted
+        lambda n: [GeneralizedLeastSquaresWeighting(a) for a in (1e-3, 1e-2)], _refitted, 5
     ),
-    "di-PLS": _tuned(lambda n: [DomainInvariantPLS(k) for k in range(4, 15, 2)], _regressed),
+    "di-PLS": _tuned(lambda n: [DomainInvariantPLS(k) for k in range(4, 15, 2)], _regressed, 5),
     "pooled PLS": _pooled,
     "target standards only": _target_only,
     "averaged PLS": _transfer(AveragedPLS()),

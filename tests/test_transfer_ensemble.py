@@ -38,7 +38,9 @@ def members():
 
 
 def test_weighted_mean_of_its_members():
-    model = TransferEnsemble(members(), sharpness=0.4, min_standards=3)
+    model = TransferEnsemble(
+        members(), prior_weights=(1.0, 2.0, 0.5), sharpness=0.4, min_standards=3
+    )
     model.fit(X, Y, standards=STANDARDS)
     predictions, standards_error, source_error = [], [], []
     for name, member in members():
@@ -49,12 +51,10 @@ def test_weighted_mean_of_its_members():
         standards_error.append(np.sqrt(squares.mean(axis=0)))
         source_error.append(member.source_error_)
     np.testing.assert_allclose(model.standards_error_, standards_error, rtol=1e-9)
-    np.testing.assert_allclose(model.source_error_[:2], source_error[:2], rtol=1e-9)
-    assert np.isnan(model.source_error_[2]).all()
-    # The member that is judged by the standards alone gets the best source error of the others.
-    source_error[2] = np.minimum(source_error[0], source_error[1])
-    errors = np.array(standards_error) + source_error
-    weights = np.exp(-0.4 * 5 * (errors / errors.min(axis=0) - 1))
+    np.testing.assert_allclose(model.source_error_, source_error, rtol=1e-9)
+    errors = np.array(standards_error) + 5 / 5 * np.array(source_error)
+    prior = np.array([1.0, 2.0, 0.5])[:, None]
+    weights = prior * np.exp(-0.4 * 5 * (errors / errors.min(axis=0) - 1))
     np.testing.assert_allclose(model.weights_, weights / weights.sum(axis=0), rtol=1e-7)
     expected = np.einsum("kj,knj->nj", model.weights_, predictions)
     np.testing.assert_allclose(model.predict(NEW), expected, atol=1e-10)
@@ -74,6 +74,19 @@ def test_other_members_are_refitted_without_each_standard():
     expected = np.sqrt(np.square(held_out - Y[KNOWN]).mean(axis=0))
     np.testing.assert_allclose(model.standards_error_[0], expected, rtol=1e-9)
     assert np.isnan(model.source_error_[0]).all()
+
+
+@pytest.mark.parametrize("prior", [(1.0,), (0.0, 0.0, 0.0), (1.0, -1.0, 1.0)])
+def test_prior_weights_must_fit_the_members(prior):
+    with pytest.raises(ValueError, match="prior_weights"):
+        TransferEnsemble(members(), prior_weights=prior).fit(X, Y, standards=STANDARDS)
+
+
+def test_the_default_halves_the_family_that_leans_on_the_target():
+    model = TransferEnsemble(min_standards=6).fit(X, Y, standards=STANDARDS)
+    shares = dict(zip([name for name, _ in model.members_], model.weights_[:, 0], strict=True))
+    assert shares["target"] == pytest.approx(0.5 / 4.5)
+    assert shares["ridge"] == pytest.approx(1 / 4.5)
 
 
 class Recorder(DomainInvariantPLS):

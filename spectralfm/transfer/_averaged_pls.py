@@ -35,8 +35,8 @@ class AveragedPLS(AveragingRegressor):
     max_components : int, default=15
         Largest number of LVs, at least 1; fewer where the samples do not support them.
     standardizer : transformer or list of transformers, default=None
-        Corrections of target spectra to average over, of signature ``fit(X, X_source=...)``. None
-        is a mean shift of the preprocessed spectra.
+        Corrections of preprocessed target spectra to average over, of signature
+        ``fit(X, X_source=...)``. None is a mean shift.
     difference_weights : sequence of float, default=(0,)
         What the differences between paired spectra count for in the latent variables, at least 0,
         in calibration sets of the same size. A weight above 0 appends the differences, as
@@ -143,25 +143,30 @@ class AveragedPLS(AveragingRegressor):
             raise ValueError("standardizer is an empty list: give one or more, or None.")
         if pairs.n_distinct < 2:  # nothing would be left to correct a left-out standard with
             standardizers, weights = [None], np.zeros(1)
-        views = fitted_views(self.preprocessing, pairs.X)
-        for standardizer in standardizers:
-            fitted, corrected = _leave_one_out(standardizer, pairs)
-            for view in views:
-                yield self._pls_path(View(fitted, view), corrected, weights, pairs, X_target)
+        for view in fitted_views(self.preprocessing, pairs.X):
+            read = partial(preprocess, view)
+            X, source, target = read(pairs.X), pairs.source, pairs.target
+            if len(source):
+                source = read(source, name="standards.source")
+                target = read(target, name="standards.target")
+            unlabelled = None
+            if X_target is not None and not len(source):
+                unlabelled = read(X_target, name="X_target")
+            for standardizer in standardizers:
+                fitted, corrected = _leave_one_out(standardizer, source, target, pairs)
+                spectra = pairs._replace(X=X, source=source, target=corrected)
+                yield self._pls_path(View(view, fitted), spectra, weights, unlabelled)
 
     def _pls_path(
-        self, view: View, corrected: Array, weights: Array, pairs: Pairs, X_target: Array | None
+        self, view: View, pairs: Pairs, weights: Array, unlabelled: Array | None
     ) -> Candidates:
-        """Fit all LVs and difference weights of one view."""
-        read, n = partial(preprocess, view.preprocessing), len(pairs.source)
-        X = read(pairs.X)
-        source = read(pairs.source, name="standards.source") if n else X[:0]
-        target = read(corrected, name="standards.target") if n else X[:0]
+        """Fit all LVs and difference weights to spectra read by one view."""
+        X, n = pairs.X, len(pairs.source)
         shift = np.zeros(X.shape[1])
         if n and view.standardizer is None:
-            shift = (target - source).mean(axis=0)
-        elif X_target is not None and not n:
-            shift = read(X_target, name="X_target").mean(axis=0) - X.mean(axis=0)
+            shift = (pairs.target - pairs.source).mean(axis=0)
+        elif unlabelled is not None:
+            shift = unlabelled.mean(axis=0) - X.mean(axis=0)
         folds, standard_folds = joint_folds(len(X), pairs.rows, pairs.samples, self.cv)
         fold_numbers = np.arange(folds.max() + 1)[:, None]
         kept, kept_standards = folds != fold_numbers, standard_folds != fold_numbers
@@ -170,8 +175,8 @@ class AveragedPLS(AveragingRegressor):
             pairs.y,
             max_components=self.max_components,
             smallest=int(kept.sum(axis=1).min()),
-            source=source,
-            target=target,
+            source=pairs.source,
+            target=pairs.target,
             y_standards=pairs.y_standards,
             labelled=pairs.measured & self.use_target,
         )
@@ -206,14 +211,16 @@ class AveragedPLS(AveragingRegressor):
         return Candidates(view, coef, intercept, held_out, source_error, settings)
 
 
-def _leave_one_out(standardizer: Any, pairs: Pairs) -> tuple[SpectraStandardizer | None, Array]:
+def _leave_one_out(
+    standardizer: Any, source: Array, target: Array, pairs: Pairs
+) -> tuple[SpectraStandardizer | None, Array]:
     """Fit the correction to all standards, and correct each by one that has not seen its sample."""
     if standardizer is None:
-        return None, pairs.target
-    fitted = clone(standardizer).fit(pairs.target, X_source=pairs.source)
-    corrected = np.empty_like(pairs.source)
+        return None, target
+    fitted = clone(standardizer).fit(target, X_source=source)
+    corrected = np.empty_like(source)
     for number in range(pairs.n_distinct):
         out = pairs.samples == number
-        one = clone(standardizer).fit(pairs.target[~out], X_source=pairs.source[~out])
-        corrected[out] = np.asarray(one.transform(pairs.target[out]))
+        one = clone(standardizer).fit(target[~out], X_source=source[~out])
+        corrected[out] = np.asarray(one.transform(target[out]))
     return fitted, corrected

@@ -22,17 +22,19 @@ Array = NDArray[np.float64]
 
 
 class View(NamedTuple):
-    """How a target spectrum is read: corrected, then preprocessed."""
+    """How a target spectrum is read: preprocessed, then corrected."""
 
-    standardizer: SpectraStandardizer | None
-    """Fitted map to the source, or None."""
     preprocessing: TransformerMixin
     """Fitted transformer."""
+    standardizer: SpectraStandardizer | None
+    """Fitted map of preprocessed spectra to the source, or None."""
 
     def read(self, X: Array) -> Array:
         """Return target spectra (n_samples, n_channels) as the regression vectors see them."""
-        corrected = X if self.standardizer is None else np.asarray(self.standardizer.transform(X))
-        return preprocess(self.preprocessing, corrected)
+        spectra = preprocess(self.preprocessing, X)
+        if self.standardizer is None:
+            return spectra
+        return np.asarray(self.standardizer.transform(spectra))
 
 
 class Candidates(NamedTuple):

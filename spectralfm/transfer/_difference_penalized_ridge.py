@@ -233,7 +233,7 @@ class DifferencePenalizedRidge(AveragingRegressor):
                         }
                     )
         return Candidates(
-            View(None, preprocessing),
+            View(preprocessing, None),
             np.array(coef),
             np.array(intercept),
             np.array(held_out),

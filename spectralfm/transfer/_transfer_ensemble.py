@@ -11,12 +11,15 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import _BaseComposition
 
 from ._averaged_pls import AveragedPLS
-from ._averaging import AveragingRegressor, error_weights
+from ._averaging import AveragingRegressor, error_weights, not_negative
 from ._base import TransferRegressor
 from ._difference_penalized_ridge import DifferencePenalizedRidge
 from ._pairs import Pairs, pair_up
 from ._ridge_direct_standardization import RidgeDirectStandardization
 from ._standards import Standards
+
+SOURCE_STANDARDS = 5
+"""How many standards the error on the source counts for."""
 
 Array = NDArray[np.float64]
 Members = Sequence[tuple[str, TransferRegressor]]
@@ -61,10 +64,12 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     r"""Mean of families of transfer methods, weighted by leave-one-standard-out and source error.
 
     .. math:: \hat y = \sum_k w_k \hat y_k, \qquad
-        w_k \propto \exp\left(-s\, n (e_k / \min e - 1)\right)
+        w_k \propto p_k \exp\left(-s\, n (e_k / \min e - 1)\right), \qquad
+        e_k = \mathrm{RMSE}_{k,t} + \tfrac5n \mathrm{RMSE}_{k,s}
 
-    for each property, where :math:`e_k` is the RMSE of the n standards, each predicted by family k
-    fitted without it, plus the cross-validated RMSE of the family on the source.
+    for each property, where :math:`\mathrm{RMSE}_{k,t}` is the error of the n standards, each
+    predicted by family k fitted without it, and :math:`\mathrm{RMSE}_{k,s}` the cross-validated
+    error of the family on the source, which counts as much as 5 standards.
 
     Parameters
     ----------
@@ -72,6 +77,9 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         Families: estimators with ``fit(X, y, *, standards, X_target)``. None means a mapping of the
         spectra, an invariance to the paired differences, their combination, the noise-aware ridge
         and a calibration that leans on the target.
+    prior_weights : sequence of float, default=None
+        Weights before the errors are known, at least 0, one a member. None means equal, but half
+        for the default family that leans on the target.
     sharpness : float, default=0.3
         :math:`s \ge 0`. 0 gives equal weights.
     min_standards : int, default=3
@@ -122,6 +130,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
 
     _parameter_constraints: dict = {
         "members": [list, tuple, None],
+        "prior_weights": ["array-like", None],
         "sharpness": [Interval(Real, 0, None, closed="left")],
         "min_standards": [Interval(Integral, 1, None, closed="left")],
     }
@@ -130,10 +139,12 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         self,
         members: Members | None = None,
         *,
+        prior_weights: Sequence[float] | None = None,
         sharpness: float = 0.3,
         min_standards: int = 3,
     ) -> None:
         self.members = members
+        self.prior_weights = prior_weights
         self.sharpness = sharpness
         self.min_standards = min_standards
 
@@ -183,21 +194,36 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         for k, (name, estimator) in enumerate(members):
             member = clone(estimator).fit(X, y, standards=standards, X_target=X_target)
             self.members_.append((name, member))
-            if isinstance(member, AveragingRegressor) and member.weigh_by == "both":
+            if isinstance(member, AveragingRegressor):
                 self.source_error_[k] = member.source_error_
             if n:
                 held_out = _held_out(member, pairs, X_target)
                 self.standards_error_[k] = np.sqrt(
                     np.square(held_out - pairs.y_standards).mean(axis=0)
                 )
-        self.weights_ = np.full(shape, 1.0 / len(members))
+        weights = np.ones(shape)
         if n >= self.min_standards:
-            missing = np.isnan(self.source_error_)
-            source_error = np.where(missing, np.inf, self.source_error_)
             # A family with no error on the source is judged by the standards alone.
-            best = np.where(missing.all(axis=0), 0.0, source_error.min(axis=0))
-            errors = self.standards_error_ + np.where(missing, best, self.source_error_)
-            self.weights_ = error_weights(errors, self.sharpness * n)
+            source_error = np.where(
+                np.isnan(self.source_error_), self.standards_error_, self.source_error_
+            )
+            errors = self.standards_error_ + SOURCE_STANDARDS / n * source_error
+            weights = error_weights(errors, self.sharpness * n)
+        weights = weights * self._prior(members)[:, None]
+        self.weights_ = weights / weights.sum(axis=0)
+
+    def _prior(self, members: Members) -> Array:
+        """Return the members' weights before the standards speak, checked."""
+        if self.prior_weights is None:
+            default = 0.5 if self.members is None else 1.0
+            return np.array([default if name == "target" else 1.0 for name, _ in members])
+        prior = not_negative("prior_weights", self.prior_weights)
+        if len(prior) != len(members) or not prior.any():
+            raise ValueError(
+                f"prior_weights has {len(prior)} entries for {len(members)} members: give one a "
+                "member, not all zero."
+            )
+        return prior
 
     def _predict(self, X: Array) -> Array:
         predictions = [member.predict(X) for _, member in self.members_]
