@@ -3,7 +3,8 @@
 Importing this subpackage loads torch; ``import spectralfm`` does not.
 """
 
+from ._classifier import SpectralFMClassifier
 from ._encoder import SpectralFMEncoder
 from ._regressor import SpectralFMRegressor
 
-__all__ = ["SpectralFMEncoder", "SpectralFMRegressor"]
+__all__ = ["SpectralFMClassifier", "SpectralFMEncoder", "SpectralFMRegressor"]
