@@ -6,8 +6,8 @@ other half; 5 random halves. ``mean`` is the share of the mean difference, ``sam
 differs from sample to sample: mostly how a sample lay there, its path length and baseline. These
 (``scans``) are fitted to every spectrum itself: theirs is the share they could explain. ``rest_``
 are shares of what they leave, where calibrations look. ``chemistry``, 6 principal components of the
-source fitted likewise, is no instrument's effect, but what another aliquot or lost moisture would
-look like. ``rms_`` are root mean squares in thousandths of an absorbance unit.
+source fitted likewise, is no instrument's effect: another aliquot, or lost moisture. ``rms_`` are
+root mean squares in thousandths of an absorbance unit, ``n`` counts parameters.
 
     SPECTRALFM_DATA=folder python benchmarks/simulation_reality.py
 """
@@ -15,13 +15,12 @@ look like. ``rms_`` are root mean squares in thousandths of an absorbance unit.
 import dataclasses
 import os
 from collections.abc import Iterator
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
 import torch
 from _provenance import write_csv
-from numpy.typing import NDArray
 
 from spectralfm.axis import common_axis, resample
 from spectralfm.datasets import fetch_corn, fetch_tablets, load_npz_pair
@@ -29,18 +28,15 @@ from spectralfm.simulation import InstrumentSimulator
 from spectralfm.simulation._priors import PRIORS
 
 STEP, PENALTY, N_HALVES, SCANS = 0.3, 1e-4, 5, ("path_length", "baseline")
-HEADS = "pair effect parameters rms_mean rms_samples rms_rest mean samples rest_mean rest_samples"
-JUNCTIONS, PERIODS = range(700, 2500, 100), (30, 55, 100, 170, 300)
-PLACES = {"stitching": ("junction", JUNCTIONS), "fringes": ("fringe_period", PERIODS)}
-
-Array = NDArray[np.float64]
+NUMBERS = "rms_mean", "rms_samples", "rms_rest", "mean", "samples", "rest_mean", "rest_samples"
+PLACES = {"junction": range(700, 2500, 100), "fringe_period": (30, 55, 100, 170, 300)}
 
 
-def pairs() -> Iterator[tuple[str, Array, Array, Array]]:
+def pairs() -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
     """Yield name, wavelengths in nm, source and target spectra."""
     corn, tablets = fetch_corn(), fetch_tablets()
-    for one, other in (("m5", "mp5"), ("m5", "mp6"), ("mp5", "mp6")):
-        yield f"corn {one}-{other}", corn.wavelengths, corn.spectra[one], corn.spectra[other]
+    for i, j in combinations(corn.spectra, 2):
+        yield f"corn {i}-{j}", corn.wavelengths, corn.spectra[i], corn.spectra[j]
     rows = np.setdiff1d(tablets.splits["calibrate"], tablets.outliers)
     source, target = (X[rows][:, :520] for X in tablets.spectra.values())
     yield "tablets", tablets.wavelengths[:520], source, target
@@ -51,17 +47,18 @@ def pairs() -> Iterator[tuple[str, Array, Array, Array]]:
         yield name, axis, source, target
 
 
-def changes(wavelengths: Array, X: Array) -> dict[str, Array]:
+def changes(wavelengths: np.ndarray, X: np.ndarray) -> dict[str, np.ndarray]:
     """Return what every parameter changes: effect to (n_samples, n_channels, n_parameters)."""
     simulator, generator = InstrumentSimulator(amplitude=0), torch.Generator()
     ideal = simulator.sample_instruments(1, generator)
-    x, axis = torch.from_numpy(X), torch.from_numpy(1e7 / wavelengths)
-    found: dict[str, list[Array]] = {}
+    x, axis = torch.tensor(X), torch.tensor(1e7 / wavelengths)
+    found: dict[str, list[np.ndarray]] = {}
     for name, prior in PRIORS.items():
-        if prior.kind == "place" or prior.effect in (*SCANS, "noise") or prior.nir is None:
+        if prior.kind == "place" or prior.effect in (*SCANS, "noise") or not prior.nir:
             continue
-        place, wheres = PLACES.get(prior.effect, ("shift", (0,)))
-        for k, where in product(range(1 if len(wheres) > 1 else prior.n or 1), wheres):
+        place = {"stitching": "junction", "fringes": "fringe_period"}.get(prior.effect, "shift")
+        n = 1 if place in PLACES else prior.n or 1
+        for k, where in product(range(n), PLACES.get(place, (0,))):
             change = {place: torch.full_like(getattr(ideal, place), where)}
             change[name] = torch.zeros_like(getattr(ideal, name))
             change[name].view(1, -1)[0, k] = STEP * prior.bounds("nir")[1]
@@ -70,15 +67,15 @@ def changes(wavelengths: Array, X: Array) -> dict[str, Array]:
     return {effect: np.stack(columns, -1) for effect, columns in found.items()}
 
 
-def without(A: Array, J: Array) -> Array:
+def without(A: np.ndarray, J: np.ndarray) -> np.ndarray:
     """Remove from each sample's (n_channels, ...) what its own J (n_channels, k) explains."""
     Q = np.linalg.qr(J)[0]
     return A - (Q @ (Q.mT @ A.reshape(*J.shape[:2], -1))).reshape(A.shape)
 
 
-def shares(J: Array, D: Array) -> list[float]:
+def shares(J: np.ndarray, D: np.ndarray) -> list[float]:
     """Return the explained shares of the mean and of the samples' difference in other halves."""
-    left, total = np.zeros(2), np.zeros(2)
+    left, total = np.zeros((2, 2))
     for seed in range(N_HALVES):
         halves = np.array_split(np.random.default_rng(seed).permutation(len(D)), 2)
         means = [a[half].mean(0, keepdims=True) for half in halves for a in (J, D)]
@@ -91,14 +88,13 @@ def shares(J: Array, D: Array) -> list[float]:
     return list(1 - left / total)
 
 
-def own_shares(J: Array, D: Array) -> list[float]:
+def own_shares(J: np.ndarray, D: np.ndarray) -> list[float]:
     """Return the shares that are explained if every spectrum has its own coefficients."""
     parts = (J.mean(0, keepdims=True), D.mean(0, keepdims=True)), (J, D - D.mean(0))
     return [1 - (without(d, j) ** 2).sum() / (d**2).sum() for j, d in parts]
 
 
 def main() -> None:
-    torch.set_num_threads(1)
     rows = []
     for name, wavelengths, X, target in pairs():
         D, place = target - X, (wavelengths - 1600) / 900
@@ -106,19 +102,16 @@ def main() -> None:
         line, chemistry = (np.broadcast_to(t, (*X.shape, t.shape[1])) for t in terms)
         own = {"path_length": np.stack([X, X * place[None]], -1), "baseline": line}
         own |= {"scans": np.concatenate([*own.values()], -1), "chemistry": chemistry}
-        J = changes(wavelengths, X)
+        J, rest = changes(wavelengths, X), without(D, own["scans"])
         J["all"] = np.concatenate([*J.values()], -1)
-        rest = without(D, own["scans"])
         rms = [1e3 * np.sqrt((d**2).mean()) for d in (D.mean(0), D - D.mean(0), rest)]
         for effect, j in (own | J).items():
             explained = own_shares if effect in own else shares
             found = rms + explained(j, D)
             if effect not in (*SCANS, "scans"):
                 found += explained(without(j, own["scans"]), rest)
-            numbers = [*(f"{value:.3f}" for value in found), "", ""][:7]
-            rows.append(
-                dict(zip(HEADS.split(), (name, effect, j.shape[-1], *numbers), strict=True))
-            )
+            row = {"pair": name, "effect": effect, "n": j.shape[-1]} | dict.fromkeys(NUMBERS, "")
+            rows.append(row | dict(zip(NUMBERS, (f"{v:.3f}" for v in found), strict=False)))
             print(*rows[-1].values())
     print(write_csv("simulation_reality", rows, "numpy", "torch"))
 
