@@ -178,9 +178,19 @@ class FourierOperator(nn.Module):
             latents = [part.to(dtype) for part in (inst_source, inst_target, chem)]
             return x + self._difference(x.to(dtype), *latents).to(x.dtype)
 
-    def _difference(
-        self, x: Tensor, inst_source: Tensor, inst_target: Tensor, chem: Tensor
-    ) -> Tensor:
+    def features(self, x: Tensor, inst_source: Tensor, inst_target: Tensor, chem: Tensor) -> Tensor:
+        """Return what the amplitudes weigh, (B, L, W), in the units of the spectra.
+
+        Parameters
+        ----------
+        x, inst_source, inst_target, chem : Tensor
+            As in `forward`, in the precision of the weights.
+
+        Returns
+        -------
+        Tensor of shape (B, L, W)
+            Features; ``amplitude(inst_target - inst_source)`` times these is the difference.
+        """
         n_channels = x.shape[1]
         analysis, synthesis = fourier_matrices(n_channels, self.modes, x)  # (M, L), (L, 2 M)
         mean = (x @ analysis[0])[:, None]  # (B, 1)
@@ -199,5 +209,11 @@ class FourierOperator(nn.Module):
             gain, offset = modulation.unbind(1)  # (B, 1, W) each
             mixed = spectral(h, analysis, synthesis) + pointwise(h)  # (B, L, W)
             h = h + F.gelu((1 + gain) * mixed + offset)
+        return scale[:, None] * h  # (B, L, W)
+
+    def _difference(
+        self, x: Tensor, inst_source: Tensor, inst_target: Tensor, chem: Tensor
+    ) -> Tensor:
+        features = self.features(x, inst_source, inst_target, chem)  # (B, L, W)
         amplitude = self.amplitude(inst_target - inst_source)  # (B, W)
-        return scale * torch.einsum("blw,bw->bl", h, amplitude)  # (B, L)
+        return torch.einsum("blw,bw->bl", features, amplitude)  # (B, L)
