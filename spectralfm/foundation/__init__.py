@@ -6,5 +6,11 @@ Importing this subpackage loads torch; ``import spectralfm`` does not.
 from ._classifier import SpectralFMClassifier
 from ._encoder import SpectralFMEncoder
 from ._regressor import SpectralFMRegressor
+from ._standardizer import SpectralFMStandardizer
 
-__all__ = ["SpectralFMClassifier", "SpectralFMEncoder", "SpectralFMRegressor"]
+__all__ = [
+    "SpectralFMClassifier",
+    "SpectralFMEncoder",
+    "SpectralFMRegressor",
+    "SpectralFMStandardizer",
+]

@@ -76,7 +76,7 @@ def resolve_axis(
     if wavelengths is not None:
         axis = check_axis(wavelengths, unit="nm", n_channels=n_channels, name=nm)
         return convert_axis(axis, "nm", "cm-1"), True
-    named = _numbers(columns)
+    named = axis_in_names(columns)
     if named is not None:
         axis = check_axis(named, unit="nm", n_channels=n_channels, name="the axis in column names")
         return convert_axis(axis, "nm", "cm-1"), True
@@ -138,7 +138,7 @@ def enough_channels(X: Array, axis: Array) -> tuple[Array, Array]:
     return X[:, order] @ weights, points
 
 
-def _numbers(columns: Any) -> Array | None:
+def axis_in_names(columns: Any) -> Array | None:
     """Return column names as numbers; None if they are not, or merely count the columns."""
     if columns is None:
         return None
