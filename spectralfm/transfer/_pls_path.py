@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import qr
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -82,15 +83,14 @@ class PLSPath:
         self.labelled = np.zeros(len(target), dtype=bool) if labelled is None else labelled
         self.origin = X.mean(axis=0)
         rows = np.vstack([X, source, target]) - self.origin
-        left, sizes, directions = np.linalg.svd(rows, full_matrices=False)
-        # Below these sizes there is nothing but the rounding errors of the larger ones.
+        # Scores in an orthonormal basis of the row space; QR takes half the time of an SVD.
+        basis, triangle = qr(rows.T, mode="economic", check_finite=False)
+        self.directions, scores = basis.T, triangle.T
+        # Below this size there is nothing but the rounding errors of the larger ones.
         rounding = 10 * np.finfo(np.float64).eps * np.linalg.norm(X)
-        self.smallest_size = max(1e-10 * sizes[0], rounding)
-        rank = max(int((sizes > self.smallest_size).sum()), 1)
-        self.directions = directions[:rank]
-        scores = left[:, :rank] * sizes[:rank]
+        self.smallest_size = float(max(1e-10 * np.linalg.norm(triangle), rounding))
         self.X, self.source, self.target = np.split(scores, [len(X), len(X) + len(source)])
-        self.n_components = max(min(max_components, rank, smallest - 1), 1)
+        self.n_components = max(min(max_components, len(self.directions), smallest - 1), 1)
 
     def fit(
         self, samples: Mask, standards: Mask | None = None, difference_weight: float = 0.0
