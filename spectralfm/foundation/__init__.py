@@ -5,12 +5,17 @@ Importing this subpackage loads torch; ``import spectralfm`` does not.
 
 from ._classifier import SpectralFMClassifier
 from ._encoder import SpectralFMEncoder
+from ._pretrain import SpectraGroup, pretrain
+from ._pretrainer import SpectralFMPretrainer
 from ._regressor import SpectralFMRegressor
 from ._standardizer import SpectralFMStandardizer
 
 __all__ = [
+    "SpectraGroup",
     "SpectralFMClassifier",
     "SpectralFMEncoder",
+    "SpectralFMPretrainer",
     "SpectralFMRegressor",
     "SpectralFMStandardizer",
+    "pretrain",
 ]

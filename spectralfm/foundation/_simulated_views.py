@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..simulation import InstrumentSimulator, Instruments
+from ..simulation import Instruments, InstrumentSimulator
 
 SCAN_EFFECTS = ("noise", "spikes")
 """The last effects, which no network can predict: denoising takes them away."""

@@ -1,0 +1,141 @@
+"""What pretraining adds to the encoder, and leaves behind: a slow target copy, and readers.
+
+Glossary: B batch, L channels, G grid points, N tokens, P instrument parameters, K known
+instruments, Zc/Zi chemistry/instrument latent.
+
+References
+----------
+.. [1] Grill, J.-B., Strub, F., Altche, F., Tallec, C., Richemond, P. H., Buchatskaya, E., et al.
+   (2020). Bootstrap your own latent: a new approach to self-supervised learning.
+   https://arxiv.org/abs/2006.07733
+"""
+
+import copy
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from ..losses.contrastive import update_target
+from .bottleneck import InstrumentReader
+from .encoder import Encoding, SpectralEncoder
+from .heads import Projector
+
+
+class Online(NamedTuple):
+    """What the trained network makes of spectra.
+
+    Attributes
+    ----------
+    encoding : Encoding
+        Tokens and latents.
+    patches : Tensor of shape (B, N, P)
+        Reconstructed patches, in units of each spectrum's deviation.
+    reconstruction : Tensor of shape (B, G)
+        The same, put together.
+    prediction : Tensor of shape (B, d_project)
+        What the target should make of another view of the samples.
+    """
+
+    encoding: Encoding
+    patches: Tensor
+    reconstruction: Tensor
+    prediction: Tensor
+
+
+class Target(NamedTuple):
+    """What the slow copy makes of spectra, without gradient.
+
+    Attributes
+    ----------
+    encoding : Encoding
+        Tokens and latents, means rather than samples.
+    projection : Tensor of shape (B, d_project)
+        What the trained network should predict.
+    """
+
+    encoding: Encoding
+    projection: Tensor
+
+
+class PretrainingModel(nn.Module):
+    """The encoder with projector, predictor, target copy [1]_ and readers of the instrument.
+
+    Parameters
+    ----------
+    encoder : SpectralEncoder
+        Network to pretrain, which stays usable by itself.
+    n_instrument_parameters : int
+        Number P of simulated instrument parameters to read from the latents.
+    n_instruments : int
+        Number K of known instruments to tell apart; 0 builds no reader for them.
+    d_project : int
+        Width of the projections.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.nn.encoder import SpectralEncoder
+    >>> encoder = SpectralEncoder(
+    ...     d_model=16, n_mamba_layers=1, n_transformer_layers=1, n_heads=4, n_chem=8, n_inst=4,
+    ...     fno_modes=4, fno_width=8, fno_layers=1, n_grid=256,
+    ... )
+    >>> model = PretrainingModel(encoder, n_instrument_parameters=5)
+    >>> axis = 1e7 / torch.arange(1100.0, 2500.0, 10.0)
+    >>> online = model(torch.rand(3, 140), axis)
+    >>> online.patches.shape, online.reconstruction.shape, online.prediction.shape
+    (torch.Size([3, 15, 32]), torch.Size([3, 256]), torch.Size([3, 64]))
+    """
+
+    def __init__(
+        self,
+        encoder: SpectralEncoder,
+        n_instrument_parameters: int,
+        n_instruments: int = 0,
+        d_project: int = 64,
+    ) -> None:
+        super().__init__()
+        n_chem = encoder.bottleneck.chem.out_features // 2
+        n_inst = encoder.bottleneck.inst.out_features // 2
+        self.encoder = encoder
+        self.projector = Projector(n_chem, d_project)
+        self.predictor = Projector(d_project, d_project)
+        self.reader = InstrumentReader(n_chem, n_inst, n_instrument_parameters)
+        self.label_reader: nn.Module | None = None
+        if n_instruments:
+            self.label_reader = InstrumentReader(n_chem, n_inst, n_instruments)
+        self.target_encoder = copy.deepcopy(encoder).requires_grad_(False)
+        self.target_projector = copy.deepcopy(self.projector).requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch training on or off; the target is never in training: it returns means."""
+        super().train(mode)
+        self.target_encoder.eval()
+        self.target_projector.eval()
+        return self
+
+    def forward(
+        self,
+        x: Tensor,
+        axis: Tensor,
+        modality: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Online:
+        """Encode and reconstruct spectra; the arguments are those of `SpectralEncoder.forward`."""
+        encoding = self.encoder(x, axis, modality, mask)
+        patches = self.encoder.reconstruct(encoding)  # (B, N, P)
+        reconstruction = self.encoder.reconstruction.assemble(patches)  # (B, G)
+        prediction = self.predictor(self.projector(encoding.chem))  # (B, d_project)
+        return Online(encoding, patches, reconstruction, prediction)
+
+    @torch.no_grad()
+    def target(self, x: Tensor, axis: Tensor, modality: Tensor | None = None) -> Target:
+        """Encode spectra, nothing hidden, with the slow copy."""
+        encoding = self.target_encoder(x, axis, modality)
+        return Target(encoding, self.target_projector(encoding.chem))
+
+    def update(self, decay: float) -> None:
+        """Move the target towards the encoder, as `spectralfm.losses.contrastive` says."""
+        update_target(self.target_encoder, self.encoder, decay)
+        update_target(self.target_projector, self.projector, decay)
