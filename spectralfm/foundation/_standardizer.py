@@ -213,7 +213,7 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
                 wavenumbers=self.source_wavenumbers,
                 prefix="source_",
             )
-        target = self._on_source_axis(X)
+        target = self._on_encoder_axis(X)
         on_source, on_target = self._read_grid(X_source), self._read_grid(target)
         self.source_latent_ = on_source.inst.mean(axis=0)
         self.target_latent_ = on_target.inst.mean(axis=0)
@@ -225,10 +225,10 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
         require_finite(self, self.offset_, self.amplitude_)
 
     def _map(self, X: Array) -> Array:
-        spectra = self._on_source_axis(X)
+        spectra = self._on_encoder_axis(X)
         return spectra + self._difference(spectra) + self.offset_
 
-    def _on_source_axis(self, X: Array) -> Array:
+    def _on_encoder_axis(self, X: Array) -> Array:
         return resample(X, self.target_axis_, self.axis_, unit="cm-1")
 
     def _fit_amplitude(self, X: Array, residuals: Array) -> Array:
