@@ -29,6 +29,11 @@ def test_relative_alpha_does_not_depend_on_the_unit():
     np.testing.assert_allclose(small.shrinkage_[0], 1 / np.sqrt(1 / 0.2**2 + 1))
 
 
+def test_by_default_a_thousandth_of_the_largest_direction_is_left():
+    glsw = GeneralizedLeastSquaresWeighting().fit(X_TARGET, X_source=X_SOURCE)
+    np.testing.assert_allclose(glsw.shrinkage_[0], 1e-3, rtol=1e-5)
+
+
 def test_leaves_directions_without_difference_alone():
     glsw = GeneralizedLeastSquaresWeighting().fit(X_TARGET, X_source=X_SOURCE)
     X = RNG.random((4, 30))

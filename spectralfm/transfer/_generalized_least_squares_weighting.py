@@ -20,7 +20,7 @@ class GeneralizedLeastSquaresWeighting(DifferenceFilter):
 
     Parameters
     ----------
-    alpha : float, default=0.1
+    alpha : float, default=1e-3
         Standard deviation of the differences at which a direction keeps half its variance, above 0;
         smaller values remove more, towards `ExternalParameterOrthogonalization`. Its unit is set
         by ``relative``.
@@ -56,6 +56,10 @@ class GeneralizedLeastSquaresWeighting(DifferenceFilter):
     direction with the difference, and leaves more of a large difference. Directions that no
     standard shows keep weight 1, however noisy the target is there.
 
+    A tenth of the largest direction can still hide the property: for moisture of corn, m5 to mp6
+    with 10 standards, ``alpha=0.1`` leaves an RMSEP of 12.0 times that of a full recalibration,
+    as no transfer does (12.1), and ``alpha=1e-3`` one of 1.5 times.
+
     References
     ----------
     .. [1] Martens, H., Hoy, M., Wise, B. M., Bro, R., & Brockhoff, P. B. (2003). Pre-whitening of
@@ -69,9 +73,9 @@ class GeneralizedLeastSquaresWeighting(DifferenceFilter):
     >>> rng = np.random.default_rng(0)
     >>> X_source = rng.random((5, 40))
     >>> X_target = X_source + rng.random((5, 1)) * np.linspace(0, 1, 40)
-    >>> glsw = GeneralizedLeastSquaresWeighting(alpha=0.01).fit(X_target, X_source=X_source)
+    >>> glsw = GeneralizedLeastSquaresWeighting().fit(X_target, X_source=X_source)
     >>> left = glsw.transform(X_target) - glsw.transform(X_source)
-    >>> bool(np.abs(left).max() < 0.02 * np.abs(X_target - X_source).max())
+    >>> bool(np.abs(left).max() < 0.002 * np.abs(X_target - X_source).max())
     True
     """
 
@@ -81,7 +85,7 @@ class GeneralizedLeastSquaresWeighting(DifferenceFilter):
         "center": ["boolean"],
     }
 
-    def __init__(self, alpha: float = 0.1, *, relative: bool = True, center: bool = False) -> None:
+    def __init__(self, alpha: float = 1e-3, *, relative: bool = True, center: bool = False) -> None:
         self.alpha = alpha
         self.relative = relative
         self.center = center
