@@ -4,13 +4,16 @@ import csv
 
 import numpy as np
 import pytest
+from chemotools.scatter import StandardNormalVariate
 from sklearn.metrics import r2_score, root_mean_squared_error
+from sklearn.preprocessing import FunctionTransformer
 
 from spectralfm.comparison import (
     METHODS,
     RECALIBRATION,
     Comparison,
     CSVFiles,
+    SourceCalibration,
     compare_methods,
     figures_of_merit,
     format_table,
@@ -21,9 +24,11 @@ from spectralfm.comparison import (
 from spectralfm.datasets import make_instrument_pair
 from spectralfm.model_selection import kennard_stone
 from spectralfm.transfer import (
-    DirectStandardization,
+    ExternalParameterOrthogonalization,
+    OptimalTransportStandardization,
     PiecewiseDirectStandardization,
     PLSRegressionCV,
+    Standards,
     TransferEnsemble,
 )
 
@@ -52,16 +57,23 @@ def test_the_split_is_that_of_the_protocol(task):
     np.testing.assert_array_equal(task.y_test, pair.y[order[:15], 1])
 
 
+def corrected(source, standardizer, some, X):
+    """Predict with the source model of one property after correcting its preprocessed spectra."""
+    read = source.preprocessing_[0].transform
+    standardizer.fit(read(some.target), X_source=read(some.source))
+    return standardizer.transform(read(X)) @ source.coef_[0] + source.intercept_[0]
+
+
 def test_all_methods_predict_what_their_estimators_predict(task, predictions):
     assert list(predictions) == [*METHODS, RECALIBRATION]
     standards = task.pairs.take(kennard_stone(task.X, 6))
     source = PLSRegressionCV().fit(task.X, task.y)
     ensemble = TransferEnsemble().fit(task.X, task.y, standards=standards)
-    ds = DirectStandardization().fit(standards.target, X_source=standards.source)
+    transport = OptimalTransportStandardization("linear")
     recalibrated = PLSRegressionCV().fit(task.pairs.target, task.y)
     expected = {
         "no transfer": source.predict(task.X_test),
-        "DS": source.predict(ds.transform(task.X_test)),
+        "OT, linear": corrected(source, transport, standards, task.X_test),
         "TransferEnsemble": ensemble.predict(task.X_test),
         RECALIBRATION: recalibrated.predict(task.X_test),
     }
@@ -69,29 +81,81 @@ def test_all_methods_predict_what_their_estimators_predict(task, predictions):
         np.testing.assert_allclose(predictions[name], values, rtol=1e-9, err_msg=name)
 
 
-def test_settings_are_those_of_least_error_on_left_out_standards(task):
-    """PDS once more, with the loop over settings and folds written out."""
+def test_spectra_are_corrected_after_the_preprocessing_of_the_source(task):
+    """Every spectrum has a gain of its own, which the source model's SNV removes."""
+    gain = np.linspace(0.5, 2, len(task.X_test))[:, None]
+    source = PLSRegressionCV(preprocessing=[StandardNormalVariate()]).fit(task.X, task.y)
+    calibration = SourceCalibration(task.X, task.y, source)
+    for name in ("mean shift", "PDS", "EPO"):
+        model = METHODS[name](calibration, task.pairs.take(range(5)))
+        np.testing.assert_allclose(
+            model.predict(gain * task.X_test), model.predict(task.X_test), err_msg=name
+        )
+
+
+def left_out_errors(settings, predict, standards, folds):
+    errors = {}
+    for setting in settings:
+        left = np.empty(standards.n_standards)
+        for out in folds:
+            some = standards.take(np.setdiff1d(np.arange(len(left)), out))
+            left[out] = predict(*setting, some, standards.target[out])
+        errors[setting] = np.sum((left - standards.y) ** 2)
+    return errors
+
+
+def test_settings_of_corrections_are_those_of_least_error_on_left_out_standards(task):
+    """PDS once more, one of six standards left out at a time."""
     standards = task.pairs.take(kennard_stone(task.X, 6))
     source = PLSRegressionCV().fit(task.X, task.y)
 
     def predict(width, k, some, X):
-        pds = PiecewiseDirectStandardization(width, k).fit(some.target, X_source=some.source)
-        return source.predict(pds.transform(X))
+        return corrected(source, PiecewiseDirectStandardization(width, k, scale=False), some, X)
 
-    errors = {}
-    for width in (1, 2, 5, 10):
-        for k in (1, 2, 3):  # four of six standards remain, centred
-            left = np.empty(6)
-            for out in ([0, 5], [1], [2], [3], [4]):
-                some = standards.take(np.setdiff1d(np.arange(6), out))
-                left[out] = predict(width, k, some, standards.target[out])
-            errors[width, k] = np.sum((left - standards.y) ** 2)
+    settings = [(width, k) for width in (1, 2, 5, 10, 20) for k in (1, 2, 3)]
+    errors = left_out_errors(settings, predict, standards, [[i] for i in range(6)])
     best = min(errors, key=errors.get)
     np.testing.assert_allclose(
         compare_methods(task, 6, methods=["PDS"])["PDS"],
         predict(*best, standards, task.X_test),
         rtol=1e-9,
     )
+
+
+def test_settings_of_filters_are_those_of_least_error_on_left_out_standards(task):
+    """EPO once more, a fifth of the standards left out at a time."""
+    standards = task.pairs.take(kennard_stone(task.X, 6))
+    (read,) = PLSRegressionCV().fit(task.X, task.y).preprocessing_
+
+    def predict(k, some, X):
+        epo = ExternalParameterOrthogonalization(k)
+        epo.fit(read.transform(some.target), X_source=read.transform(some.source))
+        model = PLSRegressionCV(preprocessing=[FunctionTransformer()])
+        model.fit(epo.transform(read.transform(task.X)), task.y)
+        return model.predict(epo.transform(read.transform(X)))
+
+    folds = [[0, 5], [1], [2], [3], [4]]
+    errors = left_out_errors([(k,) for k in (1, 2, 3, 4)], predict, standards, folds)
+    best = min(errors, key=errors.get)
+    np.testing.assert_allclose(
+        compare_methods(task, 6, methods=["EPO"])["EPO"],
+        predict(*best, standards, task.X_test),
+        rtol=1e-9,
+    )
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_properties_are_moved_one_by_one(small_set, name):
+    tasks = [small_set.task(f"component {k}", seed=3) for k in (1, 2)]
+
+    def predict(y):
+        calibration = SourceCalibration(tasks[0].X, y, PLSRegressionCV().fit(tasks[0].X, y))
+        standards = Standards(tasks[0].X[:5], tasks[0].pairs.target[:5], y[:5])
+        return METHODS[name](calibration, standards).predict(tasks[0].X_test)
+
+    one_by_one = np.column_stack([predict(task.y) for task in tasks])
+    together = predict(np.column_stack([task.y for task in tasks]))
+    np.testing.assert_allclose(together, one_by_one, rtol=1e-7)
 
 
 def test_figures_of_merit(task, predictions):

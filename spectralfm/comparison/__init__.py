@@ -10,6 +10,7 @@ Examples
 ['no transfer', 'mean shift', 'full recalibration']
 """
 
+from ._calibration import SourceCalibration, correct_spectra
 from ._compare import (
     RECALIBRATION,
     Comparison,
@@ -30,10 +31,12 @@ __all__ = [
     "CSVFiles",
     "Comparison",
     "PairedSet",
+    "SourceCalibration",
     "TransferTask",
     "check_figure_path",
     "compare_methods",
     "corn_set",
+    "correct_spectra",
     "draw_figure",
     "figures_of_merit",
     "format_table",

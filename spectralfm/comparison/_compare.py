@@ -11,7 +11,8 @@ from .._validation import check_enough
 from ..metrics import bias, r2, rmsep, rpd, sep, slope
 from ..model_selection import kennard_stone
 from ..transfer import PLSRegressionCV
-from ._methods import FEWEST_STANDARDS, METHODS, SourceCalibration
+from ._calibration import SourceCalibration
+from ._methods import FEWEST_STANDARDS, METHODS
 from ._task import Array, TransferTask
 
 RECALIBRATION = "full recalibration"

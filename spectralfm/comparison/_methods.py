@@ -1,21 +1,22 @@
 """Every method, as a function that moves a source calibration to the target with its standards.
 
-Settings of a method, where it has some to choose from, are those of least error on standards left
-out of the transfer. The regressors that average over settings need no choice.
+Spectra are corrected and filtered after the preprocessing that the source model chose for the
+property. Settings of a method, where it has some to choose from, are those of least error on
+left-out standards, property by property. The regressors that average over settings need no choice.
 """
 
 import warnings
 from collections.abc import Callable, Iterable
-from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from ..transfer import (
     AveragedPLS,
-    CalibrationTransfer,
     CanonicalCorrelationTransfer,
     DifferencePenalizedRidge,
     DirectStandardization,
@@ -32,73 +33,102 @@ from ..transfer import (
     Standards,
     TransferEnsemble,
 )
-from ._task import Array
+from ..transfer._preprocessing import default_preprocessing, preprocess
+from ._calibration import (
+    PreprocessedModel,
+    PropertyModels,
+    SourceCalibration,
+    SourceProperty,
+    correct_spectra,
+    corrected,
+)
 
 FEWEST_STANDARDS = 3
 """Below, no standard can be left out of every method."""
 
-MOST_FOLDS = 5
-
-
-class SourceCalibration(NamedTuple):
-    """What was made on the source: spectra, reference values and the model fitted to them."""
-
-    X: Array
-    y: Array
-    model: PLSRegressionCV
-
-
 Method = Callable[[SourceCalibration, Standards], Any]
 """Returns something whose ``predict`` takes target spectra."""
 
-Fit = Callable[[Any, SourceCalibration, Standards], Any]
-"""A method with one setting still open, its first argument."""
+Fit = Callable[[Any, SourceProperty, Standards], Any]
+"""A method for one property with its setting still open, its first argument."""
 
 
-def _no_transfer(calibration: SourceCalibration, standards: Standards) -> Any:
+def _no_transfer(calibration: SourceCalibration, standards: Standards) -> PLSRegressionCV:
     """Use the source model as it is."""
     return calibration.model
 
 
 def _correct_predictions(
-    estimator: None, calibration: SourceCalibration, standards: Standards
-) -> Any:
+    calibration: SourceCalibration, standards: Standards
+) -> SlopeBiasCorrection:
     """Keep the source model, correct what it predicts."""
     model = SlopeBiasCorrection(FrozenEstimator(calibration.model))
     return model.fit(standards.target, standards.y)
 
 
-def _correct_spectra(
-    standardizer: Any, calibration: SourceCalibration, standards: Standards
-) -> CalibrationTransfer:
-    """Keep the source model, correct the spectra it gets."""
-    model = CalibrationTransfer(FrozenEstimator(calibration.model), standardizer, insert_at=0)
-    return model.fit(standards.target, standards.y, X_source=standards.source)
+def _correct(standardizer: Any, source: SourceProperty, standards: Standards) -> PreprocessedModel:
+    """Keep the source model, correct the preprocessed spectra it gets."""
+    return corrected(standardizer, source, standards.target, standards.source)
 
 
 def _refit_filtered(
-    spectra_filter: Any, calibration: SourceCalibration, standards: Standards
-) -> Pipeline:
-    """Calibrate the source anew on filtered spectra."""
-    spectra_filter.fit(standards.target, X_source=standards.source)
-    model = PLSRegressionCV().fit(spectra_filter.transform(calibration.X), calibration.y)
-    return Pipeline([("filter", spectra_filter), ("model", model)])
+    spectra_filter: Any, source: SourceProperty, standards: Standards
+) -> PreprocessedModel:
+    """Calibrate the source anew on preprocessed, filtered spectra."""
+    view = source.preprocessing
+    fitted = clone(spectra_filter).fit(
+        preprocess(view, standards.target), X_source=preprocess(view, standards.source)
+    )
+    model = PLSRegressionCV(preprocessing=[FunctionTransformer()])
+    model.fit(fitted.transform(preprocess(view, source.X)), source.y)
+    return PreprocessedModel(view, make_pipeline(fitted, model).predict)
 
 
-def _refit(regressor: Any, calibration: SourceCalibration, standards: Standards) -> Any:
-    """Calibrate the source anew with the standards at hand."""
-    return regressor.fit(calibration.X, calibration.y, standards=standards)
+def _refit_derivatives(
+    regressor: Any, source: SourceProperty, standards: Standards
+) -> PreprocessedModel:
+    """Calibrate the source anew on first derivatives, where there are channels enough for them."""
+    view = default_preprocessing(source.X.shape[1])[-1].fit(source.X)
+    moved = Standards(
+        preprocess(view, standards.source), preprocess(view, standards.target), standards.y
+    )
+    model = clone(regressor).fit(preprocess(view, source.X), source.y, standards=moved)
+    return PreprocessedModel(view, model.predict)
 
 
-def _tuned(fit: Fit, settings: Callable[[int], Iterable[Any]]) -> Method:
-    """Return the method with the setting of least error on left-out standards.
+def _folds(n: int, most: int) -> list[np.ndarray]:
+    """Leave one standard out, or a fifth where that makes more than ``most`` folds."""
+    n_folds = n if n <= most else 5
+    return [np.arange(n)[k::n_folds] for k in range(n_folds)]
+
+
+def _best(
+    fit: Fit, candidates: list[Any], source: SourceProperty, standards: Standards, most_folds: int
+) -> Any:
+    """Return the candidate of least error on left-out standards."""
+    errors = []
+    for candidate in candidates:
+        squares = 0.0
+        for out in _folds(standards.n_standards, most_folds):
+            kept = np.setdiff1d(np.arange(standards.n_standards), out)
+            model = fit(candidate, source, standards.take(kept))
+            left = standards.take(out)
+            squares += np.square(model.predict(left.target) - left.y).sum()
+        errors.append(squares)
+    return candidates[int(np.argmin(errors))]
+
+
+def _tuned(fit: Fit, settings: Callable[[int], Iterable[Any]], most_folds: int = 10) -> Method:
+    """Return the method that chooses a setting for each property.
 
     Parameters
     ----------
     fit : callable
         The method with its setting open.
     settings : callable
-        Most components the standards allow -> candidates.
+        Number of standards -> candidates.
+    most_folds : int, default=10
+        Above so many standards a fifth is left out at a time.
 
     Returns
     -------
@@ -106,67 +136,84 @@ def _tuned(fit: Fit, settings: Callable[[int], Iterable[Any]]) -> Method:
         The method.
     """
 
-    def method(calibration: SourceCalibration, standards: Standards) -> Any:
-        n = standards.n_standards
-        n_folds = min(n, MOST_FOLDS)
-        # Components after centring, when the largest fold is left out.
-        candidates = list(settings(n - ceil(n / n_folds) - 1))
+    def method(calibration: SourceCalibration, standards: Standards) -> PropertyModels:
+        candidates = list(settings(standards.n_standards))
+        models = []
         with warnings.catch_warnings():
             # Wider than the data allow is as good as the widest they allow: no need to say so.
             warnings.filterwarnings("ignore", message=".*is clipped to", category=UserWarning)
-            if len(candidates) == 1:
-                return fit(candidates[0], calibration, standards)
-            errors = []
-            for candidate in candidates:
-                squares = 0.0
-                for fold in range(n_folds):
-                    out = np.arange(n) % n_folds == fold
-                    model = fit(candidate, calibration, standards.take(~out))
-                    left = standards.take(out)
-                    squares += np.square(model.predict(left.target) - left.y).sum()
-                errors.append(squares)
-            return fit(candidates[int(np.argmin(errors))], calibration, standards)
+            for source, some in calibration.properties(standards):
+                best = _best(fit, candidates, source, some, most_folds)
+                models.append(fit(best, source, some))
+        return PropertyModels(models, calibration.y.ndim == 1)
+
+    return method
+
+
+def _untuned(standardizer: Any) -> Method:
+    """Return the method that corrects spectra by a standardizer without settings."""
+
+    def method(calibration: SourceCalibration, standards: Standards) -> PropertyModels:
+        return correct_spectra(calibration, standardizer, standards.target, standards.source)
+
+    return method
+
+
+def _averaging(regressor: Any) -> Method:
+    """Return the method that calibrates the source anew with a regressor that averages."""
+
+    def method(calibration: SourceCalibration, standards: Standards) -> Any:
+        return clone(regressor).fit(calibration.X, calibration.y, standards=standards)
 
     return method
 
 
 METHODS: dict[str, Method] = {
     "no transfer": _no_transfer,
-    "mean shift": _tuned(_correct_spectra, lambda most: [MeanShift()]),
-    "SBC": _tuned(_correct_predictions, lambda most: [None]),
-    "DS": _tuned(_correct_spectra, lambda most: [DirectStandardization()]),
+    "mean shift": _untuned(MeanShift()),
+    "SBC": _correct_predictions,
+    "DS": _tuned(
+        _correct,
+        lambda n: [
+            DirectStandardization(k, center=center)
+            for k in (None, 2, 4, 8, 16)
+            if k is None or k < n
+            for center in (True, False)
+        ],
+    ),
     "PDS": _tuned(
-        _correct_spectra,
-        lambda most: [
-            PiecewiseDirectStandardization(width, k)
-            for width in (1, 2, 5, 10)
-            for k in range(1, min(most, 3) + 1)
+        _correct,
+        lambda n: [
+            PiecewiseDirectStandardization(width, k, scale=False)
+            for width in (1, 2, 5, 10, 20)
+            for k in range(1, min(n, 4))
         ],
     ),
     "ridge DS": _tuned(
-        _correct_spectra,
-        lambda most: [RidgeDirectStandardization(ridge) for ridge in np.logspace(-5, 0, 6)],
+        _correct, lambda n: [RidgeDirectStandardization(ridge) for ridge in np.logspace(-5, 0, 6)]
     ),
-    "SST": _tuned(
-        _correct_spectra,
-        lambda most: [SpectralSpaceTransformation(k) for k in range(1, min(most, 7) + 1)],
-    ),
+    "SST": _tuned(_correct, lambda n: [SpectralSpaceTransformation(k) for k in range(1, n)]),
     "CCA": _tuned(
-        _correct_spectra,
-        lambda most: [CanonicalCorrelationTransfer(k) for k in range(1, min(most, 5) + 1)],
+        _correct, lambda n: [CanonicalCorrelationTransfer(k) for k in range(1, min(n, 6))]
     ),
-    "OT": _tuned(_correct_spectra, lambda most: [OptimalTransportStandardization()]),
+    "OT, linear": _untuned(OptimalTransportStandardization("linear")),
     "EPO": _tuned(
         _refit_filtered,
-        lambda most: [ExternalParameterOrthogonalization(k) for k in range(1, min(most, 4) + 1)],
+        lambda n: [ExternalParameterOrthogonalization(k) for k in range(1, min(n, 5))],
+        most_folds=5,
     ),
     "GLSW": _tuned(
         _refit_filtered,
-        lambda most: [GeneralizedLeastSquaresWeighting(alpha) for alpha in (1e-4, 1e-3, 1e-2)],
+        lambda n: [GeneralizedLeastSquaresWeighting(alpha) for alpha in (1e-3, 1e-2)],
+        most_folds=5,
     ),
-    "di-PLS": _tuned(_refit, lambda most: [DomainInvariantPLS(k) for k in range(4, 15, 2)]),
-    "averaged PLS": _tuned(_refit, lambda most: [AveragedPLS()]),
-    "noise-aware ridge": _tuned(_refit, lambda most: [DifferencePenalizedRidge()]),
-    "TransferEnsemble": _tuned(_refit, lambda most: [TransferEnsemble()]),
+    "di-PLS": _tuned(
+        _refit_derivatives,
+        lambda n: [DomainInvariantPLS(k) for k in range(4, 15, 2)],
+        most_folds=5,
+    ),
+    "averaged PLS": _averaging(AveragedPLS()),
+    "noise-aware ridge": _averaging(DifferencePenalizedRidge()),
+    "TransferEnsemble": _averaging(TransferEnsemble()),
 }
 """Name in the table -> method."""
