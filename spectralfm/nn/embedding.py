@@ -189,7 +189,7 @@ class SpectralEmbedding(nn.Module):
         seen, hidden = full, full.measured.new_zeros(len(x), self.n_tokens)
         if mask is not None:
             hidden = mask
-            seen = self.grid(x, axis, self._points(mask))
+            seen = self.grid(x, axis, self.covered(mask))
         unseen = ~seen.measured
         center = seen.values.masked_fill(unseen, torch.nan).nanmedian(1, keepdim=True).values
         center = center.nan_to_num(0.0)  # nothing seen
@@ -226,6 +226,14 @@ class SpectralEmbedding(nn.Module):
         """Cut (B, G) into the patches (B, N, P) that the tokens stand for."""
         return values.unfold(1, self.patch, self.stride)
 
+    def covered(self, mask: Tensor) -> Tensor:
+        """Return the grid points (B, G) that masked patches (B, N) cover."""
+        ones = torch.ones(1, 1, self.patch, device=mask.device)
+        covered = nn.functional.conv_transpose1d(
+            mask.float().unsqueeze(1), ones, stride=self.stride
+        )
+        return covered.squeeze(1) > 0  # (B, 1, G) -> (B, G)
+
     def _windows(self) -> list[tuple[int, int, int]]:
         """Return first coefficient, coefficients a patch, and grid points a coefficient, by scale.
 
@@ -235,14 +243,6 @@ class SpectralEmbedding(nn.Module):
         steps = [2**n for n in (level, *range(level, 0, -1))]
         starts = [round((1 - 1 / step) * (n_taps - 2) / 2) for step in steps]
         return [(a, self.patch // step, step) for a, step in zip(starts, steps, strict=True)]
-
-    def _points(self, mask: Tensor) -> Tensor:
-        """Return the grid points (B, G) that masked patches (B, N) cover."""
-        ones = torch.ones(1, 1, self.patch, device=mask.device)
-        covered = nn.functional.conv_transpose1d(
-            mask.float().unsqueeze(1), ones, stride=self.stride
-        )
-        return covered.squeeze(1) > 0  # (B, 1, G) -> (B, G)
 
     def _position(self, axis: Tensor) -> Tensor:
         """Return features (B, N, 2 * N_WAVES + 2) of where a token lies and how far it reaches."""

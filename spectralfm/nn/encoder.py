@@ -184,8 +184,16 @@ class SpectralEncoder(nn.Module):
         Tensor of shape (B, N, P)
             Patches in units of each spectrum's own deviation, to be compared with
             ``embed.patches(encoding.spectra.values)``.
+
+        Notes
+        -----
+        Where the mask hides the spectrum, the tokens say how it differs from a line between what is
+        seen on either side: interpolation is where the network starts, not what it has to learn.
         """
-        return self.reconstruction(encoding.tokens[:, 2:])  # (B, N, D) -> (B, N, P)
+        spectra = encoding.spectra
+        line = spectra.seen * self.embed.covered(spectra.hidden)  # (B, G)
+        patches = self.reconstruction(encoding.tokens[:, 2:])  # (B, N, D) -> (B, N, P)
+        return patches + self.embed.patches(line)
 
     def transfer(self, encoding: Encoding, inst: Tensor) -> Tensor:
         """Write spectra as another instrument would have recorded them.
