@@ -85,8 +85,8 @@ def test_prior_weights_must_fit_the_members(prior):
 def test_the_default_halves_the_family_that_leans_on_the_target():
     model = TransferEnsemble(min_standards=6).fit(X, Y, standards=STANDARDS)
     shares = dict(zip([name for name, _ in model.members_], model.weights_[:, 0], strict=True))
-    assert shares["target"] == pytest.approx(0.5 / 4.5)
-    assert shares["ridge"] == pytest.approx(1 / 4.5)
+    assert shares["target"] == pytest.approx(0.5 / 5.5)
+    assert shares["ridge"] == pytest.approx(1 / 5.5)
 
 
 class Recorder(DomainInvariantPLS):

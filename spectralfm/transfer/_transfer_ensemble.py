@@ -15,6 +15,7 @@ from ._averaging import AveragingRegressor, error_weights, not_negative
 from ._base import TransferRegressor
 from ._difference_penalized_ridge import DifferencePenalizedRidge
 from ._pairs import Pairs, pair_up
+from ._piecewise_direct_standardization import PiecewiseDirectStandardization
 from ._ridge_direct_standardization import RidgeDirectStandardization
 from ._standards import Standards
 
@@ -31,14 +32,23 @@ def default_members() -> list[tuple[str, TransferRegressor]]:
     Returns
     -------
     list of (str, TransferRegressor)
-        "mapped": averaged PLS on spectra mapped to the source; "invariant": averaged PLS that
-        ignores the paired differences, standards included; "both": the two combined; "ridge": the
-        noise-aware ridge; "target": the same with standards outweighing the calibration set.
+        "mapped": averaged PLS on spectra mapped to the source as a whole; "local": the same channel
+        by channel; "invariant": averaged PLS that ignores the paired differences, standards
+        included; "both": mapped and invariant combined; "ridge": the noise-aware ridge; "target":
+        the same with standards outweighing the calibration set.
     """
     differences = (0.3, 1.0, 3.0)
     maps = [RidgeDirectStandardization(ridge) for ridge in (1e-4, 1e-3, 1e-2, 1e-1)]
+    local_maps = [
+        PiecewiseDirectStandardization(
+            half_width, regression="ridge", alpha=alpha, towards_identity=True, scale=False
+        )
+        for half_width in (3, 10)
+        for alpha in (1e-3, 1e-2, 1e-1)
+    ]
     return [
         ("mapped", AveragedPLS(standardizer=maps)),
+        ("local", AveragedPLS(standardizer=local_maps)),
         ("invariant", AveragedPLS(difference_weights=differences, use_target=True)),
         (
             "both",
@@ -74,13 +84,13 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     Parameters
     ----------
     members : list of (str, estimator), default=None
-        Families: estimators with ``fit(X, y, *, standards, X_target)``. None means a mapping of the
-        spectra, an invariance to the paired differences, their combination, the noise-aware ridge
-        and a calibration that leans on the target.
+        Families: estimators with ``fit(X, y, *, standards, X_target)``. None means a map of whole
+        spectra, a local one, an invariance to the paired differences, map and invariance combined,
+        the noise-aware ridge and a calibration that leans on the target.
     prior_weights : sequence of float, default=None
         Weights before the errors are known, at least 0, one a member. None means equal, but half
         for the default family that leans on the target.
-    sharpness : float, default=0.3
+    sharpness : float, default=0.4
         :math:`s \ge 0`. 0 gives equal weights.
     min_standards : int, default=3
         With fewer standards the weights are equal: their errors say too little.
@@ -140,7 +150,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         members: Members | None = None,
         *,
         prior_weights: Sequence[float] | None = None,
-        sharpness: float = 0.3,
+        sharpness: float = 0.4,
         min_standards: int = 3,
     ) -> None:
         self.members = members
