@@ -84,11 +84,13 @@ def _refit_filtered(
     return PreprocessedModel(view, make_pipeline(fitted, model).predict)
 
 
-def _refit_derivatives(
-    regressor: Any, source: SourceProperty, standards: Standards
+def _refit_view(
+    candidate: tuple[int, Any], source: SourceProperty, standards: Standards
 ) -> PreprocessedModel:
-    """Calibrate the source anew on first derivatives, where there are channels enough for them."""
-    view = default_preprocessing(source.X.shape[1])[-1].fit(source.X)
+    """Calibrate the source anew on one of the default preprocessings."""
+    position, regressor = candidate
+    views = default_preprocessing(source.X.shape[1])
+    view = views[min(position, len(views) - 1)].fit(source.X)
     moved = Standards(
         preprocess(view, standards.source), preprocess(view, standards.target), standards.y
     )
@@ -199,8 +201,7 @@ METHODS: dict[str, Method] = {
     "OT, linear": _untuned(OptimalTransportStandardization("linear")),
     "EPO": _tuned(
         _refit_filtered,
-        lambda n: [ExternalParameterOrthogonalization(k) for k in range(1, min(n, 5))],
-        most_folds=5,
+        lambda n: [ExternalParameterOrthogonalization(k) for k in range(1, min(n, 8))],
     ),
     "GLSW": _tuned(
         _refit_filtered,
@@ -208,8 +209,8 @@ METHODS: dict[str, Method] = {
         most_folds=5,
     ),
     "di-PLS": _tuned(
-        _refit_derivatives,
-        lambda n: [DomainInvariantPLS(k) for k in range(4, 15, 2)],
+        _refit_view,
+        lambda n: [(view, DomainInvariantPLS(k)) for view in (0, 2) for k in (4, 7, 10, 13)],
         most_folds=5,
     ),
     "averaged PLS": _averaging(AveragedPLS()),

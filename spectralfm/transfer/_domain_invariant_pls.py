@@ -272,4 +272,8 @@ def _deflate(X: Array, w: Array) -> Array:
     """Remove what the scores along ``w`` explain of ``X`` itself."""
     t = X @ w
     length = t @ t
-    return X - np.outer(t, t @ X / length) if length > 0 else X
+    if length == 0:
+        return X
+    rest = X - np.outer(t, t @ X / length)
+    # What is left of used-up spectra is rounding: its directions must not be penalised.
+    return rest if np.linalg.norm(rest) > 1e-10 * np.linalg.norm(X) else np.zeros_like(X)
