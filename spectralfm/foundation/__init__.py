@@ -9,6 +9,7 @@ from ._pretrain import SpectraGroup, pretrain
 from ._pretrainer import SpectralFMPretrainer
 from ._regressor import SpectralFMRegressor
 from ._standardizer import SpectralFMStandardizer
+from ._test_time import TestTimeAdapter
 
 __all__ = [
     "SpectraGroup",
@@ -17,5 +18,6 @@ __all__ = [
     "SpectralFMPretrainer",
     "SpectralFMRegressor",
     "SpectralFMStandardizer",
+    "TestTimeAdapter",
     "pretrain",
 ]

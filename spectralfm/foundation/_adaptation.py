@@ -15,7 +15,7 @@ from ..nn.lora import inject_lora, lora_parameters, merge_lora
 BLOCK = 4
 """Patches of a hidden block, as in pretraining."""
 
-JUDGED = 64
+JUDGED = 32
 """Spectra, each with a mask of its own, by which an adaptation is judged; few are repeated."""
 
 
@@ -85,7 +85,7 @@ def adapt(
     Returns
     -------
     Adapted
-        The encoder with the smaller loss on 64 spectra, under masks that are not trained on.
+        The encoder with the smaller loss on 32 spectra, under masks that are not trained on.
     """
     with isolated(seed):
         original = build_module(SpectralEncoder, parse_weights(weights))

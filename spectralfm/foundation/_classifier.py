@@ -11,7 +11,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import (
+    assert_all_finite,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
 from torch.nn.functional import cross_entropy
 
 from .._validation import check_spectra, forget, refuse_masked, require_finite
@@ -272,12 +277,13 @@ class SpectralFMClassifier(CalibrationMixin, ClassifierMixin, BaseEstimator):
             )
         refuse_masked(y, name="y")
         labels = column_or_1d(y, warn=True)
+        assert_all_finite(labels, input_name="y")
         check_consistent_length(X, labels)
         check_classification_targets(labels)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y holds one class, {self.classes_[0]!r}: there is nothing to tell apart. Add "
+                f"y holds one class, {self.classes_[0]}: there is nothing to tell apart. Add "
                 "samples of another class."
             )
         return numbers

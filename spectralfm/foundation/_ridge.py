@@ -35,7 +35,7 @@ def fit_ridge(Z: Array, y: Array, D: Array, weight: float) -> RidgeFit:
 
     The penalty :math:`\lambda` minimises the leave-one-out error of the samples plus that of the
     differences, whose prediction should be zero: what a prediction on the other instrument is off
-    by. The centre of ``Z`` is not left out with a sample.
+    by.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from ._torch_estimator import EncoderMixin
 Array = NDArray[np.float64]
 
 EQUAL = 1e-9
-"""Instrument latents closer than this, over their size, are those of one instrument."""
+"""Between instrument latents closer than this, over their size, the operator is the identity."""
 
 
 class OnGrid(NamedTuple):
@@ -67,7 +67,8 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
     center : bool, default=True
         Whether there is an offset: the mean difference of the standards that T leaves.
     max_steps : int, default=0
-        Steps, >= 0, by which all weights of the operator are then trained on the standards.
+        Steps, >= 0, by which all weights of the operator are then trained on the standards, unless
+        the instrument latents are equal: they do not see offset and gain.
     learning_rate : float, default=1e-3
         Largest learning rate of these, > 0.
     random_state : int, RandomState instance or None, default=None
@@ -218,7 +219,8 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
         self.source_latent_ = on_source.inst.mean(axis=0)
         self.target_latent_ = on_target.inst.mean(axis=0)
         self.amplitude_ = self._fit_amplitude(target, on_source.spectra - on_target.spectra)
-        if self.max_steps:
+        step = np.linalg.norm(self.source_latent_ - self.target_latent_)
+        if self.max_steps and step > EQUAL * np.linalg.norm(self.source_latent_):
             self._train_operator(target, on_source, on_target)
         offset = (X_source - target - self._difference(target)).mean(axis=0)
         self.offset_ = offset if self.center else np.zeros_like(offset)
@@ -235,8 +237,6 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
         """Return the weights (n_features,) that explain residuals (n_standards, n_grid)."""
         step = self.source_latent_ - self.target_latent_
         operator = self.encoder_.operator
-        if np.linalg.norm(step) <= EQUAL * np.linalg.norm(self.source_latent_):
-            return np.zeros(operator.width)
         prior = step @ operator.amplitude.weight.cpu().numpy().T
         features = self._encode(X, self._read_features)  # (n_standards, n_grid, n_features)
         return fit_amplitude(features, residuals, prior, center=self.center)
