@@ -123,7 +123,7 @@ def test_settings_of_corrections_are_those_of_least_error_on_left_out_standards(
 
 
 def test_settings_of_filters_are_those_of_least_error_on_left_out_standards(task):
-    """EPO once more, one standard left out at a time."""
+    """EPO once more, a fifth of the standards left out at a time."""
     standards = task.pairs.take(kennard_stone(task.X, 6))
     (read,) = PLSRegressionCV().fit(task.X, task.y).preprocessing_
 
@@ -134,7 +134,7 @@ def test_settings_of_filters_are_those_of_least_error_on_left_out_standards(task
         model.fit(epo.transform(read.transform(task.X)), task.y)
         return model.predict(epo.transform(read.transform(X)))
 
-    folds = [[k] for k in range(6)]
+    folds = [[0, 5], [1], [2], [3], [4]]
     errors = left_out_errors([(k,) for k in (1, 2, 3, 4, 5)], predict, standards, folds)
     best = min(errors, key=errors.get)
     np.testing.assert_allclose(

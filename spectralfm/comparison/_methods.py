@@ -201,7 +201,8 @@ METHODS: dict[str, Method] = {
     "OT, linear": _untuned(OptimalTransportStandardization("linear")),
     "EPO": _tuned(
         _refit_filtered,
-        lambda n: [ExternalParameterOrthogonalization(k) for k in range(1, min(n, 8))],
+        lambda n: [ExternalParameterOrthogonalization(k) for k in range(1, min(n, 7))],
+        most_folds=5,
     ),
     "GLSW": _tuned(
         _refit_filtered,
@@ -210,7 +211,7 @@ METHODS: dict[str, Method] = {
     ),
     "di-PLS": _tuned(
         _refit_view,
-        lambda n: [(view, DomainInvariantPLS(k)) for view in (0, 2) for k in (4, 7, 10, 13)],
+        lambda n: [(view, DomainInvariantPLS(k)) for view in (0, 2) for k in (6, 10)],
         most_folds=5,
     ),
     "averaged PLS": _averaging(AveragedPLS()),
