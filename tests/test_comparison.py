@@ -122,6 +122,7 @@ def test_settings_of_corrections_are_those_of_least_error_on_left_out_standards(
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*clipped:UserWarning")
 def test_settings_of_filters_are_those_of_least_error_on_left_out_standards(task):
     """EPO once more, a fifth of the standards left out at a time."""
     standards = task.pairs.take(kennard_stone(task.X, 6))
