@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from test_estimator_checks import ESTIMATORS
+from test_estimator_checks import CLASSICAL
 
 from spectralfm.transfer import Standards, Unpaired
 
@@ -50,13 +50,13 @@ def good(estimator):
 
 @cache
 def fitted_once(index):
-    estimator = made(ESTIMATORS[index])
+    estimator = made(CLASSICAL[index])
     return estimator.fit(**good(estimator))
 
 
 def fitted(estimator):
     """Return a copy of the estimator fitted to good input, which may take a second."""
-    return deepcopy(fitted_once(ESTIMATORS.index(estimator)))
+    return deepcopy(fitted_once(CLASSICAL.index(estimator)))
 
 
 def apply(estimator, X):
@@ -69,7 +69,7 @@ def name_of(value):
 
 def each(wanted):
     """Parametrize a test with the public estimators that are wanted."""
-    return pytest.mark.parametrize("estimator", [*filter(wanted, ESTIMATORS)], ids=name_of)
+    return pytest.mark.parametrize("estimator", [*filter(wanted, CLASSICAL)], ids=name_of)
 
 
 every = each(lambda one: True)
@@ -229,7 +229,7 @@ COLUMNS = {
 
 @cache
 def fitted_on_frames_once(index):
-    estimator = made(ESTIMATORS[index])
+    estimator = made(CLASSICAL[index])
     if "estimator" in estimator.get_params(deep=False):
         frame = pd.DataFrame(CALIBRATION, columns=NAMES)
         estimator.set_params(estimator=FrozenEstimator(PLSRegression(3).fit(frame, Y)))
@@ -241,7 +241,7 @@ def fitted_on_frames_once(index):
 
 
 def fitted_on_frames(estimator):
-    return deepcopy(fitted_on_frames_once(ESTIMATORS.index(estimator)))
+    return deepcopy(fitted_on_frames_once(CLASSICAL.index(estimator)))
 
 
 @every

@@ -9,7 +9,7 @@ import pytest
 from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
 from test_bad_input import good, made
-from test_estimator_checks import ESTIMATORS
+from test_estimator_checks import CLASSICAL
 
 SUBPACKAGES = ("axis", "datasets", "metrics", "model_selection", "transfer")
 
@@ -62,7 +62,7 @@ def test_numpydoc(dotted):
     assert not errors
 
 
-@pytest.mark.parametrize("cls", [type(one) for one in ESTIMATORS], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", [type(one) for one in CLASSICAL], ids=lambda cls: cls.__name__)
 def test_estimators_have_references_and_examples(cls):
     doc = get_doc_object(cls)
     assert doc["Examples"]
@@ -80,7 +80,7 @@ UNDOCUMENTED = {
 }
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("estimator", CLASSICAL, ids=lambda one: type(one).__name__)
 def test_attributes_are_documented_and_exist(estimator):
     """What fit learns, scikit-learn's own names and the flags of our base classes aside."""
     documented, conditional = set(), set()

@@ -141,8 +141,10 @@ class AveragedPLS(AveragingRegressor):
         standardizers = list(self.standardizer) if several else [self.standardizer]
         if not standardizers:
             raise ValueError("standardizer is an empty list: give one or more, or None.")
-        if pairs.n_distinct < 2:  # nothing would be left to correct a left-out standard with
-            standardizers, weights = [None], np.zeros(1)
+        if pairs.n_distinct < 2:  # no difference would be left without a left-out standard
+            weights = np.zeros(1)
+        if pairs.n_distinct < 3:  # a single one would be left to learn a correction from
+            standardizers = [None]
         for view in fitted_views(self.preprocessing, pairs.X):
             read = partial(preprocess, view)
             X, source, target = read(pairs.X), pairs.source, pairs.target
