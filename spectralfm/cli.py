@@ -1,7 +1,8 @@
 """The command ``spectralfm``.
 
 ``spectralfm demo`` moves a calibration from one spectrometer to another with every method, prints
-their errors and draws them.
+their errors and draws them. ``spectralfm smoke`` checks that the foundation model works;
+``finetune``, ``evaluate`` and ``adapt`` run it on spectra of your own and leave a folder each.
 """
 
 import argparse
@@ -36,6 +37,8 @@ CURVES = ("mean shift", "PDS", "EPO", "TransferEnsemble", RECALIBRATION)
 N_SPLITS = 8
 """Of the curves over the number of standards."""
 
+MERITS = ("rmsep", "sep", "bias", "slope", "r2", "rpd")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -48,17 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 2 after an error, which is told in one line on stderr.
+        Exit status: 0; 1 if a check of ``smoke`` failed; or 2 after an error, which is told in one
+        line on stderr.
     """
     args = _parser().parse_args(argv)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            args.run(args)
+            status = args.run(args)
         except (OSError, ValueError, ImportError) as error:
             print(f"spectralfm: error: {' '.join(str(error).split())}", file=sys.stderr)
             return 2
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="spectralfm", description="Move a spectroscopic calibration between instruments."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", dest="command"
+    )
     demo = commands.add_parser(
         "demo",
         help="transfer one calibration with every method, print the errors and draw them",
@@ -79,17 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--dataset", choices=list(SETS), help="spectra to use (default: corn)")
     demo.add_argument("--source", help="instrument of the calibration (default: m5, or tablets: 1)")
     demo.add_argument("--target", help="instrument to move it to (default: mp6, or tablets: 2)")
-    own = demo.add_argument_group(
-        "spectra of your own",
-        "The first column holds the sample id, columns named by a number are channels, other "
-        "columns of numbers are properties.",
-    )
-    own.add_argument("--source-csv", metavar="CSV", help="calibration spectra and values, source")
-    own.add_argument("--target-csv", metavar="CSV", help="test spectra and values, target")
-    own.add_argument(
-        "--standards-csv", metavar="CSV", help="samples of the source file, measured on the target"
-    )
-    own.add_argument("--unit", choices=["nm", "um", "cm-1"], help="unit of the channels")
+    _add_own_files(demo)
     demo.add_argument("--property", metavar="NAME", help="default: the first one; or all")
     demo.add_argument(
         "--standards", type=int, metavar="N", help="default: 10; with files of your own, all"
@@ -101,7 +97,59 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--table", metavar="FILE", help="CSV of the table (default: beside the figure)"
     )
+    smoke = commands.add_parser(
+        "smoke", help="check every part of the foundation model, in seconds"
+    )
+    smoke.set_defaults(run=check_installation)
+    smoke.add_argument("--seed", type=int, default=0, help="of the encoder (default: 0)")
+    finetune = commands.add_parser(
+        "finetune", help="calibrate with the foundation model so that it holds on the target"
+    )
+    _add_run(finetune)
+    finetune.add_argument("--property", metavar="NAME", help="default: the first one")
+    finetune.add_argument(
+        "--standards", type=int, metavar="N", help="default: 10; with CSV files, all"
+    )
+    finetune.add_argument("--tuning", choices=["head", "lora", "full"], default="head")
+    finetune.add_argument("--checkpoint", metavar="FILE", help="default: an untrained encoder")
+    finetune.add_argument("--max-steps", type=int, default=100, help="of lora and full (100)")
+    finetune.add_argument("--seed", type=int, default=0, help="of split and model (default: 0)")
+    evaluate = commands.add_parser("evaluate", help="predict the target with the model of a run")
+    adapt = commands.add_parser("adapt", help="adapt the model of a run to unlabelled spectra")
+    for command in (evaluate, adapt):
+        command.add_argument("model", metavar="RUN", help="folder of a run that you trust")
+        _add_run(command)
+    adapt.add_argument("--steps", type=int, default=20, help="default: 20")
+    adapt.add_argument("--parameters", choices=["norm", "lora"], default="norm")
+    adapt.add_argument("--seed", type=int, default=0, help="of the adaptation (default: 0)")
     return parser
+
+
+def _add_own_files(command: argparse.ArgumentParser) -> None:
+    """Add the options that name CSV files."""
+    own = command.add_argument_group(
+        "spectra of your own",
+        "The first column holds the sample id, columns named by a number are channels, other "
+        "columns of numbers are properties.",
+    )
+    own.add_argument("--source-csv", metavar="CSV", help="calibration spectra and values, source")
+    own.add_argument("--target-csv", metavar="CSV", help="test spectra and values, target")
+    own.add_argument(
+        "--standards-csv", metavar="CSV", help="samples of the source file, measured on the target"
+    )
+    own.add_argument("--unit", choices=["nm", "um", "cm-1"], help="unit of the channels")
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    """Add the options that name the spectra and the folder of a run."""
+    command.set_defaults(run=execute_run)
+    command.add_argument(
+        "--run-dir", metavar="FOLDER", required=True, help="folder to be made: runs/NAME"
+    )
+    command.add_argument("--npz", metavar="FILE", help="spectra, one array X_NAME an instrument")
+    command.add_argument("--source", metavar="NAME", help="instrument in it (default: the first)")
+    command.add_argument("--target", metavar="NAME", help="instrument in it (default: the second)")
+    _add_own_files(command)
 
 
 def demonstrate(args: argparse.Namespace) -> None:
@@ -185,6 +233,50 @@ def _compare(
     counts = sorted({n for n in (*COUNTS, n_standards) if n <= available})
     curves = standards_curves(tasks, counts, methods=CURVES, verbose=True)
     return Comparison(tasks[0], n_standards, predictions, curves, len(tasks))
+
+
+def check_installation(args: argparse.Namespace) -> int:
+    """Check every part of the foundation model.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Arguments of ``spectralfm smoke``.
+
+    Returns
+    -------
+    int
+        0 if every check held, else 1.
+    """
+    from .workflow import smoke
+
+    failed = 0
+    for check in smoke(args.seed):
+        failed += not check.held
+        print(f"{'ok' if check.held else 'FAILED':6}  {check.step:9}  {check.found}", flush=True)
+    return int(failed > 0)
+
+
+def execute_run(args: argparse.Namespace) -> None:
+    """Run the foundation model on files, and tell what the folder of the run says.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Arguments of ``spectralfm finetune``, ``evaluate`` or ``adapt``.
+    """
+    from .workflow import execute
+
+    metrics = execute({name: value for name, value in vars(args).items() if name != "run"})
+    unit = f" ({metrics['unit']})" if metrics["unit"] else ""
+    print(
+        f"{metrics['property']}{unit}, {metrics['source']} to {metrics['target']}, "
+        f"{metrics['n_test']} test samples"
+    )
+    for label, merits in (("before: ", metrics.get("before")), ("", metrics)):
+        if merits:
+            print(label + ", ".join(f"{name.upper()} {merits[name]:.4g}" for name in MERITS))
+    print(f"Written: {args.run_dir}")
 
 
 def _show_warning(
