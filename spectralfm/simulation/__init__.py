@@ -1,9 +1,11 @@
 """What makes one instrument differ from another: physical effects, their sizes, and a simulator.
 
 The effects are functions of spectra, their axis and parameters with units; `InstrumentSimulator`
-draws instruments and composes the effects in the order of light.
+draws instruments and composes the effects in the order of light. `simulate_mixtures` draws samples
+of known composition for them.
 """
 
+from ._chemistry import Mixtures, pseudo_voigt, simulate_mixtures, simulate_substances
 from ._instruments import Instruments
 from ._optics import broadening, wavelength_shift
 from ._photometry import (
@@ -20,6 +22,7 @@ from ._simulator import InstrumentSimulator, Views
 __all__ = [
     "InstrumentSimulator",
     "Instruments",
+    "Mixtures",
     "Views",
     "baseline",
     "broadening",
@@ -29,6 +32,9 @@ __all__ = [
     "gain",
     "noise",
     "path_length",
+    "pseudo_voigt",
+    "simulate_mixtures",
+    "simulate_substances",
     "smooth_field",
     "spikes",
     "stitching",
