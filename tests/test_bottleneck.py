@@ -5,9 +5,14 @@ import pytest
 import torch
 from torch import distributions, nn
 
-from spectralfm.losses.bottleneck import bottleneck_loss, squared_correlation
+from spectralfm.losses.bottleneck import (
+    bottleneck_loss,
+    same_instrument_loss,
+    squared_correlation,
+)
 from spectralfm.nn.bottleneck import (
     InstrumentReader,
+    Summary,
     VariationalBottleneck,
     gaussian_kl,
     gradient_reversal,
@@ -84,8 +89,36 @@ def test_squared_correlation_equals_numpy():
     torch.manual_seed(0)
     latent, known = torch.randn(20, 3, dtype=torch.float64), torch.randn(20, 2, dtype=torch.float64)
     r = np.corrcoef(latent.numpy(), known.numpy(), rowvar=False)[:3, 3:]
-    expected = (r**2).sum(0).mean() - 3 / 19
+    expected = np.log1p((r**2).sum(0)).mean() - np.log1p(3 / 19)
     assert squared_correlation(latent, known).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_likeness_equals_its_definition_and_skips_unknown_instruments():
+    torch.manual_seed(0)
+    z, label = torch.randn(6, 3), torch.tensor([0, 0, 0, 1, 1, 2])
+    unit = nn.functional.normalize(z, dim=1).numpy()
+    expected = []
+    for i in range(5):  # the last has no other spectrum of its instrument
+        e = {k: np.exp(unit[i] @ unit[k] / 0.2) for k in range(6) if k != i}
+        same = [k for k in e if label[k] == label[i]]
+        expected.append(-np.mean([np.log(e[k] / sum(e.values())) for k in same]))
+    assert same_instrument_loss(z, label).item() == pytest.approx(np.mean(expected), rel=1e-5)
+    more = torch.cat([z, torch.randn(2, 3)]), torch.cat([label, torch.tensor([-1, -1])])
+    torch.testing.assert_close(same_instrument_loss(*more), same_instrument_loss(z, label))
+    assert same_instrument_loss(z, torch.arange(6)).item() == 0.0
+    assert not same_instrument_loss(z.requires_grad_(), label, weight=0).requires_grad
+
+
+def test_the_summary_reads_places_and_no_padding():
+    torch.manual_seed(0)
+    summary, h = Summary(8), torch.randn(2, 34, 8)
+    padding = torch.zeros(2, 34, dtype=torch.bool)
+    before = summary(h, padding)
+    assert not torch.allclose(summary(torch.cat([h[:, :2], h[:, 2:].flip(1)], 1), padding), before)
+    padding[:, 20:] = True
+    without = summary(h, padding)
+    h[:, 20:] = 100.0
+    torch.testing.assert_close(summary(h, padding), without)
 
 
 def test_unknown_instruments_do_not_count():

@@ -13,10 +13,11 @@ from .._net import Fit, fit_module
 from ..nn.embedding import MODALITIES
 from ..nn.encoder import SpectralEncoder
 from ..nn.pretraining import PretrainingModel
+from ._episodes import FEWEST, draw_episode, episode_loss
 from ._pretraining_losses import pretraining_losses
 from ._simulated_views import ViewSimulator, parameter_names
 
-VALIDATED = ("masked", "denoising", "transfer")
+VALIDATED = ("masked", "denoising", "latent", "transfer", "episode")
 """The terms that have a right answer: they choose the best weights."""
 
 
@@ -48,6 +49,7 @@ def pretrain(
     max_steps: int,
     batch_size: int = 64,
     target_decay: float = 0.99,
+    episode_weight: float = 1.0,
     losses: Mapping[str, float] | None = None,
     checkpoint_dir: str | os.PathLike[str] | None = None,
     **training: Any,
@@ -65,6 +67,8 @@ def pretrain(
         Optimizer steps, and spectra of a step.
     target_decay : float
         Decay of the target copy that the contrastive loss follows, in [0, 1].
+    episode_weight : float
+        Weight of the episodes, at least 0; see `spectralfm.foundation._episodes`.
     losses : mapping of str to float, optional
         ``mask_ratio`` and weights, by the names that `pretraining_losses` gives them.
     checkpoint_dir : path-like, optional
@@ -75,7 +79,8 @@ def pretrain(
     Returns
     -------
     Fit
-        History and validation loss, which is the sum of the masked, denoising and transfer terms.
+        History and validation loss, which is the sum of the masked, denoising, latent, transfer
+        and episode terms.
 
     Raises
     ------
@@ -93,6 +98,8 @@ def pretrain(
     simulators = [ViewSimulator(group.modality) for group in groups]
     kinds = [torch.tensor(MODALITIES.index(group.modality)) for group in groups]
     n_instruments = max(int(label.max()) for label in labels) + 1
+    weights = dict(losses or {})
+    n_episode = max(batch_size, FEWEST)
     model = PretrainingModel(encoder, len(parameter_names()), n_instruments)
 
     def loss_fn(_: nn.Module, batch: dict[str, Tensor], is_training: bool) -> dict[str, Tensor]:
@@ -105,9 +112,17 @@ def pretrain(
         if is_training:
             model.update(target_decay)
         known = labels[index][rows].to(device) if n_instruments else None
-        terms = pretraining_losses(
-            model, x, axis, kinds[index].to(device), views, known, **(losses or {})
-        )
+        kind = kinds[index].to(device)
+        terms = pretraining_losses(model, x, axis, kind, views, known, **weights)
+        if episode_weight:
+            generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+            episode = draw_episode(
+                spectra[index], axes[index], simulators[index].whole.modality, n_episode, generator
+            )
+            both = torch.cat([episode.first, episode.second]).to(device)
+            features = encoder.features(encoder(both, episode.axis.to(device), kind))  # (2 n, d)
+            loss = episode_loss(*features.split(len(episode.y)), episode.y.to(device))
+            terms["episode"] = episode_weight * loss.to(x.dtype)
         if is_training:
             return terms
         return {name: terms[name] for name in VALIDATED if name in terms} or terms

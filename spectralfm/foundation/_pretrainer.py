@@ -25,7 +25,9 @@ class SpectralFMPretrainer(EncoderMixin, BaseEstimator):
 
     Every spectrum is recorded by two simulated instruments. From one recording, parts of which are
     hidden, the encoder reconstructs it, tells which instrument made it, and writes it as the other
-    instrument would have; its chemistry latent shall be that of the other recording.
+    instrument would have; its chemistry latent shall be that of the other recording. Beside that,
+    small calibrations of known outcome are moved from one simulated instrument to another on the
+    features that the encoder offers to calibrations.
 
     Parameters
     ----------
@@ -37,12 +39,13 @@ class SpectralFMPretrainer(EncoderMixin, BaseEstimator):
     modality : {"auto", "NIR", "MIR", "Raman", "unknown"}, default="auto"
         Kind of the spectra, and of the simulated instruments; see `SpectralFMEncoder`.
     d_model, n_mamba_layers, d_state, d_conv, expand, n_experts, top_k, n_transformer_layers, \
-n_heads, n_chem, n_inst, fno_modes, fno_width, fno_layers, n_grid, patch, stride, wavelet, level
+n_heads, n_chem, n_inst, n_features, fno_modes, fno_width, fno_layers, n_grid, patch, stride, \
+wavelet, level
         Sizes of the network: arguments of `spectralfm.nn.encoder.SpectralEncoder`.
     mask_ratio : float, default=0.4
         Share of the patches hidden, in [0, 1), in three spectra of four.
-    masked_weight, contrastive_weight, denoising_weight, physics_weight, bottleneck_weight, \
-balance_weight, transport_weight, transfer_weight : float
+    masked_weight, contrastive_weight, denoising_weight, latent_weight, physics_weight, \
+bottleneck_weight, balance_weight, transport_weight, transfer_weight, episode_weight : float
         Weights of the losses, at least 0; 0 leaves one out.
     max_steps, batch_size : int
         Optimizer steps, and spectra of a step.
@@ -87,8 +90,9 @@ balance_weight, transport_weight, transfer_weight : float
     n_steps_ : int
         Steps made.
     validation_loss_ : float or None
-        Sum of the masked, denoising and transfer losses of the spectra held out, at the weights
-        kept. None if none was held out: then the last weights are kept.
+        Sum of the masked, denoising, latent, transfer and episode losses of spectra held out, at
+        the weights kept; negative where episodes succeed. None if none was held out: then the last
+        weights are kept.
     axis_ : ndarray of shape (n_channels,)
         Wavenumbers of the channels, cm-1.
     modality_ : str
@@ -151,6 +155,7 @@ balance_weight, transport_weight, transfer_weight : float
         n_heads: int = 8,
         n_chem: int = 128,
         n_inst: int = 64,
+        n_features: int = 8,
         fno_modes: int = 32,
         fno_width: int = 64,
         fno_layers: int = 4,
@@ -161,16 +166,18 @@ balance_weight, transport_weight, transfer_weight : float
         level: int = 4,
         mask_ratio: float = 0.4,
         masked_weight: float = 1.0,
-        contrastive_weight: float = 1.0,
+        contrastive_weight: float = 0.05,
         denoising_weight: float = 1.0,
+        latent_weight: float = 2.0,
         physics_weight: float = 0.1,
         bottleneck_weight: float = 1.0,
         balance_weight: float = 0.05,
-        transport_weight: float = 0.1,
-        transfer_weight: float = 1.0,
+        transport_weight: float = 0.02,
+        transfer_weight: float = 0.2,
+        episode_weight: float = 1.0,
         max_steps: int = 20000,
         batch_size: int = 64,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         weight_decay: float = 0.01,
         warmup: float = 0.05,
         min_lr_ratio: float = 0.1,
@@ -203,6 +210,7 @@ balance_weight, transport_weight, transfer_weight : float
         self.n_heads = n_heads
         self.n_chem = n_chem
         self.n_inst = n_inst
+        self.n_features = n_features
         self.fno_modes = fno_modes
         self.fno_width = fno_width
         self.fno_layers = fno_layers
@@ -215,11 +223,13 @@ balance_weight, transport_weight, transfer_weight : float
         self.masked_weight = masked_weight
         self.contrastive_weight = contrastive_weight
         self.denoising_weight = denoising_weight
+        self.latent_weight = latent_weight
         self.physics_weight = physics_weight
         self.bottleneck_weight = bottleneck_weight
         self.balance_weight = balance_weight
         self.transport_weight = transport_weight
         self.transfer_weight = transfer_weight
+        self.episode_weight = episode_weight
         self.max_steps = max_steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -281,7 +291,9 @@ balance_weight, transport_weight, transfer_weight : float
         with isolated(seed_of(training["random_state"])):
             encoder = SpectralEncoder(**sizes)
             losses = {name: getattr(self, name) for name in LOSSES}
-            fit = pretrain([group], encoder, losses=losses, **training)
+            fit = pretrain(
+                [group], encoder, losses=losses, episode_weight=self.episode_weight, **training
+            )
         self.weights_ = dump_weights(
             encoder.state_dict(),
             config={name: plain(value) for name, value in sizes.items()},

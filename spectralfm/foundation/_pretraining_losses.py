@@ -6,6 +6,8 @@ From these two passes come all terms:
 * masked: the hidden patches of the first view, as recorded;
 * denoising, physics: the reconstruction of the first view, against the same recording without
   noise;
+* latent: from the chemistry latent a sketch of the spectrum before the instrument, and from both
+  latents what the instrument changed;
 * contrastive: the target's projection of the second view;
 * bottleneck: both latents against the first instrument's parameters, and against known instruments;
 * transport: chemistry latents of two groups of instruments have one distribution;
@@ -18,16 +20,20 @@ from torch import Tensor
 from ..losses import (
     balance_loss,
     block_mask,
-    bottleneck_loss,
     contrastive_loss,
     denoising_loss,
-    masked_loss,
     physics_loss,
-    transport_loss,
 )
-from ..losses.masked import hidden_channels
-from ..nn.encoder import Encoding
 from ..nn.pretraining import Online, PretrainingModel, Target
+from ._pretraining_terms import (
+    LAG,
+    bottleneck_term,
+    latent_term,
+    masked_term,
+    standardised,
+    transfer_term,
+    transport_term,
+)
 from ._simulated_views import SimulatedViews
 
 WHOLE = 4
@@ -36,17 +42,11 @@ WHOLE = 4
 MIXTURES = 8
 """Every so many rows, one mixture of two of them is encoded for the linearity of absorbance."""
 
-TRANSFERS = 4
-"""Every so many rows, one is transferred: the operator costs as much as half the encoder."""
-
 BLOCK = 4
 """Patches of a hidden block: with a stride of 16 on 2048 points, 3 % of a spectrum."""
 
 SMOOTHNESS = 0.1
 """Weight of smoothness among the physics terms: alone, it would flatten everything."""
-
-LAG = 4
-"""Grid points between the points of a difference: noise weighs less than in neighbours."""
 
 
 def pretraining_losses(
@@ -59,13 +59,14 @@ def pretraining_losses(
     *,
     mask_ratio: float = 0.4,
     masked_weight: float = 1.0,
-    contrastive_weight: float = 1.0,
+    contrastive_weight: float = 0.05,
     denoising_weight: float = 1.0,
+    latent_weight: float = 2.0,
     physics_weight: float = 0.1,
     bottleneck_weight: float = 1.0,
     balance_weight: float = 0.05,
-    transport_weight: float = 0.1,
-    transfer_weight: float = 1.0,
+    transport_weight: float = 0.02,
+    transfer_weight: float = 0.2,
 ) -> dict[str, Tensor]:
     """Return every loss, weighted.
 
@@ -85,8 +86,8 @@ def pretraining_losses(
         Real instrument of every spectrum, negative where unknown.
     mask_ratio : float
         Share of the patches hidden, in [0, 1].
-    masked_weight, contrastive_weight, denoising_weight, physics_weight, bottleneck_weight, \
-balance_weight, transport_weight, transfer_weight : float
+    masked_weight, contrastive_weight, denoising_weight, latent_weight, physics_weight, \
+bottleneck_weight, balance_weight, transport_weight, transfer_weight : float
         Factors, at least 0; 0 leaves a loss out.
 
     Returns
@@ -111,23 +112,14 @@ balance_weight, transport_weight, transfer_weight : float
     smooth = (clean.values - encoding.spectra.center) / encoding.spectra.scale  # (B, G)
     measured = clean.measured.expand_as(smooth)  # (B, G)
     if masked_weight:
-        cut = encoder.embed.patches
-        hidden = hidden_channels(mask, encoder.embed.patch, encoder.embed.stride)  # (B, G)
-        # What is seen may be flat beside a hidden band: no spectrum shall weigh more than others.
-        values = encoding.spectra.values
-        energy = values.square().sum(1) / measured.sum(1).clamp(min=1)  # (B,)
-        unit = energy.clamp(min=1).sqrt()[:, None, None]
-        terms["masked"] = masked_loss(
-            online.patches / unit,
-            cut(values) / unit,
-            mask,
-            counted=cut(hidden & measured),
-            weight=masked_weight,
-        )
+        terms["masked"] = masked_term(model, online, mask, smooth, measured, masked_weight)
     if denoising_weight:
         terms["denoising"] = denoising_loss(
             online.reconstruction, smooth, measured=measured, weight=denoising_weight
         )
+    if latent_weight:
+        before = encoder.embed.grid(x, axis)
+        terms["latent"] = latent_weight * latent_term(online, before.values, clean.values, measured)
     if physics_weight:
         terms["physics"] = physics_loss(
             _own_units(online),
@@ -144,17 +136,26 @@ balance_weight, transport_weight, transfer_weight : float
     if contrastive_weight or transfer_weight:
         target = model.target(views.second_noisy, axis, modality)
     if contrastive_weight and target is not None:
+        # Over the batch, as batch norm in the original: latents that do not differ do not agree.
         terms["contrastive"] = contrastive_loss(
-            online.prediction, target.projection, weight=contrastive_weight
+            standardised(online.prediction),
+            standardised(target.projection),
+            weight=contrastive_weight,
         )
     if bottleneck_weight:
-        terms["bottleneck"] = _bottleneck(model, encoding, views, instruments, bottleneck_weight)
+        terms["bottleneck"] = bottleneck_term(
+            model, encoding, views, instruments, bottleneck_weight
+        )
     if balance_weight:
         terms["balance"] = balance_loss(encoding.balance, weight=balance_weight)
     if transport_weight and n_rows > 3:
-        terms["transport"] = _transport(encoding, views.parameters, instruments, transport_weight)
+        terms["transport"] = transport_term(
+            encoding, views.instruments, instruments, transport_weight
+        )
     if transfer_weight and target is not None:
-        terms["transfer"] = transfer_weight * _transfer(model, encoding, target, views.second, axis)
+        terms["transfer"] = transfer_weight * transfer_term(
+            model, encoding, target, views.second, axis
+        )
     return terms
 
 
@@ -198,87 +199,3 @@ def _own_units(online: Online) -> Tensor:
     """Return reconstructions (B, G) in the units of the spectra."""
     spectra = online.encoding.spectra
     return online.reconstruction * spectra.scale + spectra.center
-
-
-def _bottleneck(
-    model: PretrainingModel,
-    encoding: Encoding,
-    views: SimulatedViews,
-    instruments: Tensor | None,
-    weight: float,
-) -> Tensor:
-    """Let the instrument latent know the instrument, and the chemistry latent not."""
-    readings = model.reader(encoding.chem, encoding.inst)
-    loss = bottleneck_loss(
-        encoding.kl,
-        readings.inst_from_inst[:, views.columns],
-        readings.inst_from_chem[:, views.columns],
-        views.parameters,
-        encoding.latents.chem_mean,
-        encoding.latents.inst_mean,
-        weight=weight,
-    )
-    if model.label_reader is None or instruments is None or not (instruments >= 0).any():
-        return loss
-    labels = model.label_reader(encoding.chem, encoding.inst)
-    return loss + bottleneck_loss(
-        encoding.kl,
-        labels.inst_from_inst,
-        labels.inst_from_chem,
-        instruments,
-        encoding.latents.chem_mean,
-        kl_weight=0.0,
-        weight=weight,
-    )
-
-
-def _transport(
-    encoding: Encoding, parameters: Tensor, instruments: Tensor | None, weight: float
-) -> Tensor:
-    """Compare the chemistry latents of two groups of instruments.
-
-    The groups are the two most frequent real instruments; where there are no two, the simulated
-    instruments on either side of a random plane through the space of their parameters.
-    """
-    chem = encoding.latents.chem_mean
-    # In units of their own deviation: latents that merely shrink come no closer.
-    chem = (chem - chem.mean(0)) / (chem.var(0) + 1e-6).sqrt() / chem.shape[1] ** 0.5
-    first = second = torch.zeros(len(chem), dtype=torch.bool, device=chem.device)
-    if instruments is not None:
-        known, counts = instruments[instruments >= 0].unique(return_counts=True)
-        if len(known) > 1:
-            one, other = known[counts.argsort(descending=True)[:2]]
-            first, second = instruments == one, instruments == other
-    if min(first.sum(), second.sum()) < 2:
-        side = parameters @ torch.randn_like(parameters[0])  # (B,)
-        first = side > side.median()
-        second = ~first
-    return transport_loss(chem[first], chem[second], weight=weight)
-
-
-def _transfer(
-    model: PretrainingModel, encoding: Encoding, target: Target, second: Tensor, axis: Tensor
-) -> Tensor:
-    r"""Error of transferred spectra over that of doing nothing, in differences.
-
-    .. math:: \sum_b \frac{|\Delta T(a_b) - \Delta b_b|^2}{|\Delta b_b|^2} \Big/
-              \sum_b \frac{|\Delta a_b - \Delta b_b|^2}{|\Delta b_b|^2}
-
-    Offsets, which calibrations ignore, do not count; 1 is the identity.
-    """
-    rows = slice(0, None, TRANSFERS)
-    wanted = model.encoder.embed.grid(second[rows], axis[rows] if axis.ndim == 2 else axis)
-    spectra = encoding.spectra
-    values, scale, center = spectra.values[rows], spectra.scale[rows], spectra.center[rows]
-    latents = encoding.inst[rows], target.encoding.inst[rows], encoding.chem[rows]
-    moved = model.encoder.operator(values, *latents)  # (b, G)
-    goal = (wanted.values - center) / scale  # (b, G)
-    measured = wanted.measured.expand_as(goal)
-    inside = measured[:, LAG:] & measured[:, :-LAG]
-
-    def energy(x: Tensor) -> Tensor:
-        return torch.where(inside, x[:, LAG:] - x[:, :-LAG], 0).square().sum(1)  # (b,)
-
-    size = energy(goal).clamp(min=1e-6)
-    identity = (energy(values - goal) / size).mean()
-    return (energy(moved - goal) / size).mean() / identity.detach().clamp(min=1e-6)

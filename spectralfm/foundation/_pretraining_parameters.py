@@ -13,13 +13,14 @@ from ._torch_estimator import EncoderMixin
 
 SIZES = (
     "d_model", "n_mamba_layers", "d_state", "d_conv", "expand", "n_experts", "top_k",
-    "n_transformer_layers", "n_heads", "n_chem", "n_inst", "fno_modes", "fno_width", "fno_layers",
-    "n_grid", "patch", "stride", "wavelet", "level",
+    "n_transformer_layers", "n_heads", "n_chem", "n_inst", "n_features", "fno_modes", "fno_width",
+    "fno_layers", "n_grid", "patch", "stride", "wavelet", "level",
 )  # fmt: skip
 LOSSES = (
     "mask_ratio", "masked_weight", "contrastive_weight", "denoising_weight", "physics_weight",
     "bottleneck_weight", "balance_weight", "transport_weight", "transfer_weight",
 )  # fmt: skip
+EPISODE = "episode_weight"
 TRAINING = (
     "max_steps", "batch_size", "learning_rate", "weight_decay", "warmup", "min_lr_ratio", "clip",
     "ema_decay", "target_decay", "validation", "evaluate_every", "patience", "random_state",
@@ -38,6 +39,7 @@ CONSTRAINTS: dict[str, list] = {
     **dict.fromkeys(SIZES, [COUNT]),
     "wavelet": [str],
     **dict.fromkeys(LOSSES, [AMOUNT]),
+    EPISODE: [AMOUNT],
     "mask_ratio": [SHARE],
     "max_steps": [COUNT],
     "batch_size": [COUNT],

@@ -11,6 +11,9 @@ from ..simulation import Instruments, InstrumentSimulator
 SCAN_EFFECTS = ("noise", "spikes")
 """The last effects, which no network can predict: denoising takes them away."""
 
+SAMPLES = 8
+"""Samples that a first instrument records."""
+
 MODALITIES = {"NIR": "nir", "MIR": "mir", "Raman": "raman", "unknown": "mir"}
 
 
@@ -20,17 +23,20 @@ class SimulatedViews(NamedTuple):
     Attributes
     ----------
     first : Tensor of shape (B, L)
-        The samples on instruments of their own.
+        The samples, some on each of a few instruments.
     first_smooth : Tensor of shape (B, L)
         The same recordings without noise and spikes.
     second : Tensor of shape (B, L)
-        The same samples on other instruments, without noise and spikes: what a transfer should be.
+        The same samples on instruments of their own, without noise and spikes: what a transfer
+        should be.
     second_noisy : Tensor of shape (B, L)
         The same recordings with them.
     parameters : Tensor of shape (B, P)
         Standardised parameters of the first instruments.
     columns : Tensor of shape (P,), int64
         Their places among `parameter_names`.
+    instruments : Tensor of shape (B,), int64
+        Which of the first instruments recorded each sample, numbered from 0.
     """
 
     first: Tensor
@@ -39,6 +45,7 @@ class SimulatedViews(NamedTuple):
     second_noisy: Tensor
     parameters: Tensor
     columns: Tensor
+    instruments: Tensor
 
 
 def parameter_names() -> tuple[str, ...]:
@@ -75,17 +82,20 @@ class ViewSimulator:
 
     def __call__(self, x: Tensor, axis: Tensor, generator: torch.Generator) -> SimulatedViews:
         """Record spectra (B, L) twice, on an axis (L,) or (B, L) in cm-1."""
-        first, first_smooth, instruments = self._record(x, axis, generator)
-        second_noisy, second, _ = self._record(x, axis, generator)
+        # Few first instruments, each with several samples: what they share is the instrument.
+        n_shared = max(len(x) // SAMPLES, min(len(x), 2))
+        label = torch.randperm(len(x), generator=generator) % n_shared
+        first, first_smooth, instruments = self._record(x, axis, label, generator)
+        own = torch.arange(len(x))
+        second_noisy, second, _ = self._record(x, axis, own, generator)
         parameters = instruments.parameters().to(x)
-        return SimulatedViews(
-            first, first_smooth, second, second_noisy, parameters, self.columns.to(x.device)
-        )
+        columns, label = self.columns.to(x.device), label.to(x.device)
+        return SimulatedViews(first, first_smooth, second, second_noisy, parameters, columns, label)
 
     def _record(
-        self, x: Tensor, axis: Tensor, generator: torch.Generator
+        self, x: Tensor, axis: Tensor, label: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Instruments]:
-        instruments = self.whole.sample_instruments(len(x), generator)
+        instruments = self.whole.sample_instruments(int(label.max()) + 1, generator)[label]
         optics = replace(instruments, effects=self.optics.effects)
         scan = replace(instruments, effects=self.scan.effects)
         smooth = self.optics.apply(x, axis, optics, generator)

@@ -7,11 +7,19 @@ References
 .. [2] Ganin, Y., Ustinova, E., Ajakan, H., Germain, P., Larochelle, H., Laviolette, F., Marchand,
    M., & Lempitsky, V. (2016). Domain-adversarial training of neural networks. Journal of Machine
    Learning Research, 17(59), 1-35. https://arxiv.org/abs/1505.07818
+.. [3] Khosla, P., Teterwak, P., Wang, C., Sarna, A., Tian, Y., Isola, P., Maschinot, A., Liu, C., &
+   Krishnan, D. (2020). Supervised contrastive learning. https://arxiv.org/abs/2004.11362
 """
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+LEAST_VARIANCE = 0.05
+"""Variance of latent means, whose samples have unit noise while they say nothing, below which their
+correlations hardly count: at the start of training all of them are alike."""
 
 
 def bottleneck_loss(
@@ -86,19 +94,23 @@ def bottleneck_loss(
             else:
                 known = instrument >= 0  # (B,)
                 described = F.one_hot(instrument[known]).to(chem_mean.dtype)
-            excess = squared_correlation(chem_mean[known], described)
+            excess = squared_correlation(chem_mean[known], described, LEAST_VARIANCE)
             total = total + independence_weight * excess
     if chem_mean is not None and inst_mean is not None:
         # Detached: the chemistry stays where it is, the instrument latent has to give it up.
-        excess = squared_correlation(inst_mean, chem_mean.detach())
+        excess = squared_correlation(inst_mean, chem_mean.detach(), LEAST_VARIANCE)
         total = total + independence_weight * excess
     return weight * total
 
 
-def squared_correlation(latent: Tensor, known: Tensor) -> Tensor:
+def squared_correlation(latent: Tensor, known: Tensor, least_variance: float = 1e-6) -> Tensor:
     r"""Return how much more of what is known the latent's dimensions correlate with than by chance.
 
-    .. math:: \rho^2 = \frac1P \sum_p \Big( \sum_z r_{zp}^2 - \frac{Z}{n - 1} \Big)
+    .. math:: \rho^2 = \frac1P \sum_p \log \Big(1 + \sum_z r_{zp}^2 \Big)
+              - \log \Big(1 + \frac{Z}{n - 1} \Big)
+
+    The logarithm keeps latents that still vary along a single direction, all dimensions of which
+    correlate alike, from outweighing all other losses.
 
     Parameters
     ----------
@@ -106,6 +118,8 @@ def squared_correlation(latent: Tensor, known: Tensor) -> Tensor:
         Latent means.
     known : Tensor of shape (n, P)
         What they shall not tell.
+    least_variance : float
+        What is added to the variance of a dimension, > 0: one that varies much less counts less.
 
     Returns
     -------
@@ -117,17 +131,70 @@ def squared_correlation(latent: Tensor, known: Tensor) -> Tensor:
     --------
     >>> import torch
     >>> x = torch.arange(11.0)[:, None]
-    >>> round(squared_correlation(x, 2 - 3 * x).item(), 4)
-    0.9
+    >>> round(squared_correlation(x, 2 - 3 * x).item(), 4)  # log 2 - log 1.1
+    0.5978
     """
     n = len(latent)
     if n < 3:
         return latent.new_zeros(())
-    latent, known = (
-        (part - part.mean(0)) / (part.var(0) + 1e-6).sqrt() for part in (latent, known)
-    )
+    latent = (latent - latent.mean(0)) / (latent.var(0) + least_variance).sqrt()
+    known = (known - known.mean(0)) / (known.var(0) + 1e-6).sqrt()
     correlation = latent.T @ known / (n - 1)  # (Z, P)
-    return correlation.square().sum(0).mean() - latent.shape[1] / (n - 1)
+    return correlation.square().sum(0).log1p().mean() - math.log1p(latent.shape[1] / (n - 1))
+
+
+def same_instrument_loss(
+    inst: Tensor, label: Tensor, *, temperature: float = 0.2, weight: float = 1.0
+) -> Tensor:
+    r"""Let instrument latents of one instrument be more alike than those of several.
+
+    .. math:: -\frac{w}{n} \sum_i \frac{1}{|S_i|} \sum_{j \in S_i}
+              \log \frac{e^{z_i^\top z_j / \tau}}{\sum_{k \ne i} e^{z_i^\top z_k / \tau}}
+
+    with latents z of unit length and :math:`S_i` the other spectra of the instrument of i [3]_.
+
+    Parameters
+    ----------
+    inst : Tensor of shape (B, Zi)
+        Instrument latents.
+    label : Tensor of shape (B,), int64
+        Instrument of every spectrum, negative where unknown.
+    temperature : float
+        :math:`\tau`, above 0.
+    weight : float
+        Factor, at least 0; ``weight=0`` returns an exact zero without a graph.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The loss; 0 if no two spectra share an instrument.
+
+    Notes
+    -----
+    No parameters of the instruments are needed: what tells one from another in the spectra of many
+    samples is found, whether it has a name or not. One spectrum alone shows few of the parameters.
+
+    Examples
+    --------
+    >>> import torch
+    >>> label = torch.tensor([0, 0, 1, 1])
+    >>> apart = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
+    >>> round(same_instrument_loss(apart, label).item(), 3)
+    0.0
+    """
+    if weight == 0:
+        return inst.new_zeros(())
+    inst, label = inst[label >= 0], label[label >= 0]
+    z = F.normalize(inst, dim=1)
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    likeness = (z @ z.T / temperature).masked_fill(itself, -torch.inf)  # (n, n)
+    log_share = likeness - likeness.logsumexp(1, keepdim=True)
+    same = (label[:, None] == label) & ~itself
+    count = same.sum(1)
+    if not count.any():
+        return inst.new_zeros(())
+    found = torch.where(same, log_share, 0).sum(1)[count > 0] / count[count > 0]
+    return -weight * found.mean()
 
 
 def _reading_error(reading: Tensor, instrument: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ References
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 LARGEST_LOGVAR = 10.0
@@ -141,6 +142,50 @@ class VariationalBottleneck(nn.Module):
         if self.training:
             z = mean + (0.5 * logvar).exp() * torch.randn_like(mean)
         return z, mean, logvar
+
+
+class Summary(nn.Module):
+    r"""Join [CLS] with what the tokens say along the spectrum.
+
+    .. math:: s = h_{CLS} + W \, [\bar t_1, \dots, \bar t_K], \qquad
+              \bar t_k = U \operatorname{mean}_{n \in \text{segment}\,k} h_n
+
+    One attention layer takes long to learn where in a spectrum something stands; here the place
+    is known from the start.
+
+    Parameters
+    ----------
+    d_model : int
+        Width D of the tokens.
+    n_segments : int
+        Segments K of the spectrum.
+    d_segment : int
+        Width of what is kept of a segment.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spectralfm.nn.bottleneck import Summary
+    >>> Summary(8)(torch.randn(3, 33, 8), torch.zeros(3, 33, dtype=torch.bool)).shape
+    torch.Size([3, 8])
+    """
+
+    def __init__(self, d_model: int, n_segments: int = 16, d_segment: int = 16) -> None:
+        super().__init__()
+        self.n_segments = n_segments
+        self.narrow = nn.Linear(d_model, d_segment)
+        self.join = nn.Linear(n_segments * d_segment, d_model)
+
+    def forward(self, h: Tensor, padding_mask: Tensor) -> Tensor:
+        """Map tokens (B, N + 2, D) and what of them is padding (B, N + 2) to (B, D)."""
+        tokens, measured = (
+            h[:, 2:],
+            (~padding_mask[:, 2:, None]).to(h.dtype),
+        )  # (B, N, D), (B, N, 1)
+        narrow = torch.cat([self.narrow(tokens) * measured, measured], 2)  # (B, N, d + 1)
+        pooled = F.adaptive_avg_pool1d(narrow.mT, self.n_segments)  # (B, d + 1, K)
+        segments = pooled[:, :-1] / pooled[:, -1:].clamp(min=1e-6)  # (B, d, K)
+        return h[:, 0] + self.join(segments.flatten(1))  # (B, D)
 
 
 class InstrumentReader(nn.Module):

@@ -9,9 +9,13 @@ scale to scale the coefficients fall by a factor of about four, so the finest de
 calibrations look, would drown without the gains; asinh keeps sharp lines from drowning the rest.
 
 A patch joins the coefficients of all scales over the same 32 grid points (16 + 8 + 4 + 2 + 2), as a
-convolution with kernel 32 / 2^s and stride 16 / 2^s on scale s would [1]_. What is hidden by the
-mask is cut out of the spectrum before resampling and normalisation, and bridged by a line before
-the wavelets, which look beyond their patch: no hidden value reaches any token.
+convolution with kernel 32 / 2^s and stride 16 / 2^s on scale s would [1]_. Beside them stands their
+mean magnitude on each scale: noise, fringes and line width change how rough a spectrum is, whatever
+the signs.
+
+What is hidden by the mask is cut out of the spectrum before resampling and normalisation, and
+bridged by a line before the wavelets, which look beyond their patch: no hidden value reaches any
+token.
 
 Glossary: B batch, L channels, G grid points, N tokens, D model width, P points of a patch,
 S scales.
@@ -138,8 +142,8 @@ class SpectralEmbedding(nn.Module):
         gains = [FINEST_GAIN / 4**n for n in range(level)]
         coarsest = 2 ** (-level / 2)  # smooth coefficients grow by sqrt(2) a level
         self.log_gain = nn.Parameter(torch.tensor([coarsest, *gains[::-1]]).log())  # (S,)
-        n_coefficients = sum(width for _, width, _ in self._windows())
-        self.patch_proj = nn.Linear(n_coefficients, d_model)
+        n_features = sum(width + 1 for _, width, _ in self._windows())
+        self.patch_proj = nn.Linear(n_features, d_model)
         self.position_proj = nn.Linear(2 * N_WAVES + 2, d_model)
         waves = torch.linspace(0, 1, N_WAVES) * torch.tensor(FASTEST / SLOWEST).log()
         self.register_buffer("waves", 2 * torch.pi * SLOWEST * waves.exp())
@@ -203,16 +207,26 @@ class SpectralEmbedding(nn.Module):
         padding_mask = nn.functional.pad(~measured, (2, 0), value=False)  # (B, N) -> (B, N + 2)
         return Prepared(values, bridged, full.axis, center, scale, hidden, padding_mask)
 
-    def tokens(self, spectra: Prepared, modality: Tensor | None = None) -> Tensor:
-        """Return the tokens (B, N + 2, D) of prepared spectra."""
+    @property
+    def n_pieces(self) -> int:
+        """P, the coefficients of a patch on all scales and their mean magnitudes."""
+        return self.patch_proj.in_features
+
+    def pieces(self, spectra: Prepared) -> Tensor:
+        """Return the wavelet coefficients (B, N, P) of the patches of prepared spectra."""
         bands = self.wavelet(spectra.seen)  # S of (B, K)
         pieces = []
         for band, gain, (start, width, step) in zip(
             bands, self.log_gain.exp(), self._windows(), strict=True
         ):
             band = torch.asinh(gain * band[:, start : start + self.grid.n_grid // step])
-            pieces.append(band.unfold(1, width, self.stride // step))  # (B, K) -> (B, N, P / step)
-        h = self.patch_proj(torch.cat(pieces, 2))  # (B, N, coefficients) -> (B, N, D)
+            piece = band.unfold(1, width, self.stride // step)  # (B, K) -> (B, N, P / step)
+            pieces += [piece, piece.abs().mean(2, keepdim=True)]
+        return torch.cat(pieces, 2)
+
+    def tokens(self, spectra: Prepared, modality: Tensor | None = None) -> Tensor:
+        """Return the tokens (B, N + 2, D) of prepared spectra."""
+        h = self.patch_proj(self.pieces(spectra))  # (B, N, P) -> (B, N, D)
         absent = spectra.hidden | spectra.padding_mask[:, 2:]
         h = torch.where(absent.unsqueeze(2), self.mask_token, h)
         h = h + self.position_proj(self._position(spectra.axis))

@@ -1,8 +1,9 @@
 """The encoder: any spectrum on any axis in, chemistry and instrument latents out.
 
 Read `SpectralEncoder.forward` first: it is the picture of the model. The parts stand in a file
-each; beside them the encoder holds what reads its tokens back as a spectrum (`reconstruct`) and
-what writes a spectrum as another instrument would have recorded it (`transfer`).
+each; beside them the encoder holds what reads its tokens back as a spectrum (`reconstruct`), what
+a calibration is made on (`features`), and what writes a spectrum as another instrument would have
+recorded it (`transfer`).
 
 Glossary: B batch, L channels, G grid points, N tokens, P points of a patch, D model width, S state,
 E experts, M Fourier modes, Zc/Zi chemistry/instrument latent.
@@ -24,7 +25,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from .bottleneck import Latents, VariationalBottleneck
+from .bottleneck import Latents, Summary, VariationalBottleneck
+from .calibration import CalibrationFeatures
 from .embedding import Prepared, SpectralEmbedding
 from .fno import FourierOperator
 from .heads import ReconstructionHead
@@ -82,6 +84,8 @@ class SpectralEncoder(nn.Module):
         Transformer layers and heads of their attention.
     n_chem, n_inst : int
         Sizes Zc and Zi of the latents.
+    n_features : int
+        Features of a patch for calibrations.
     fno_modes, fno_width, fno_layers : int
         Fourier operator between instruments.
     n_grid, patch, stride : int
@@ -118,6 +122,7 @@ class SpectralEncoder(nn.Module):
         n_heads: int = 8,
         n_chem: int = 128,
         n_inst: int = 64,
+        n_features: int = 8,
         fno_modes: int = 32,
         fno_width: int = 64,
         fno_layers: int = 4,
@@ -133,8 +138,13 @@ class SpectralEncoder(nn.Module):
         self.moe_norm = nn.LayerNorm(d_model)
         self.moe = MixtureOfExperts(d_model, d_expert or d_model, n_experts, top_k)
         self.transformer = TransformerBackbone(d_model, n_transformer_layers, n_heads)
+        self.summary = Summary(d_model)
         self.bottleneck = VariationalBottleneck(d_model, n_chem, n_inst)
+        self.calibration = CalibrationFeatures(self.embed.n_pieces, d_model, n_features)
         self.reconstruction = ReconstructionHead(d_model, patch, stride, n_grid)
+        # Small at first: a reconstruction starts near what is seen.
+        nn.init.normal_(self.reconstruction.linear.weight, std=0.1 * d_model**-0.5)
+        nn.init.zeros_(self.reconstruction.linear.bias)
         self.operator = FourierOperator(n_inst, n_chem, fno_modes, fno_width, fno_layers)
 
     def forward(
@@ -168,7 +178,7 @@ class SpectralEncoder(nn.Module):
         h = self.mamba(h, padding)  # (B, N + 2, D): long range, linear in N
         mixed, balance = self.moe(self.moe_norm(h), padding)  # (B, N + 2, D), ()
         h = self.transformer(h + mixed, padding)  # (B, N + 2, D)
-        z = self.bottleneck(h[:, 0])  # chem (B, Zc), inst (B, Zi), kl ()
+        z = self.bottleneck(self.summary(h, padding))  # chem (B, Zc), inst (B, Zi), kl ()
         return Encoding(h, z.chem, z.inst, z.kl, balance, z, spectra)
 
     def reconstruct(self, encoding: Encoding) -> Tensor:
@@ -187,13 +197,29 @@ class SpectralEncoder(nn.Module):
 
         Notes
         -----
-        Where the mask hides the spectrum, the tokens say how it differs from a line between what is
-        seen on either side: interpolation is where the network starts, not what it has to learn.
+        The tokens say how the spectrum differs from what is seen of it, and where the mask hides it
+        from a line between what is seen on either side: copying and interpolating is where the
+        network starts, not what it has to learn.
         """
-        spectra = encoding.spectra
-        line = spectra.seen * self.embed.covered(spectra.hidden)  # (B, G)
         patches = self.reconstruction(encoding.tokens[:, 2:])  # (B, N, D) -> (B, N, P)
-        return patches + self.embed.patches(line)
+        return patches + self.embed.patches(encoding.spectra.seen)
+
+    def features(self, encoding: Encoding) -> Tensor:
+        """Read what a calibration is made on.
+
+        Parameters
+        ----------
+        encoding : Encoding
+            What `forward` returned.
+
+        Returns
+        -------
+        Tensor of shape (B, N F)
+            Features, patch after patch from low to high wavenumbers; see `CalibrationFeatures`.
+        """
+        pieces = self.embed.pieces(encoding.spectra)  # (B, N, P)
+        absent = encoding.spectra.padding_mask[:, 2:]
+        return self.calibration(pieces, encoding.tokens[:, 2:], absent)
 
     def transfer(self, encoding: Encoding, inst: Tensor) -> Tensor:
         """Write spectra as another instrument would have recorded them.

@@ -63,6 +63,9 @@ class ReconstructionHead(nn.Module):
         self.n_tokens = (n_channels - patch) // stride + 1
         self.norm = nn.LayerNorm(d_model)
         self.linear = nn.Linear(d_model, patch)
+        self.log_size = nn.Linear(d_model, 1)
+        nn.init.zeros_(self.log_size.weight)
+        nn.init.zeros_(self.log_size.bias)
         # A bell, positive at its ends: neighbours fade into each other without a seam.
         self.register_buffer("window", torch.hann_window(patch + 2)[1:-1], persistent=False)
 
@@ -84,7 +87,9 @@ class ReconstructionHead(nn.Module):
         Tensor of shape (B, N, P)
             Patches.
         """
-        patches = self.linear(self.norm(tokens))  # (B, N, P)
+        tokens = self.norm(tokens)
+        # Hidden bands may be many times as high as all that is seen: sizes are learned as powers.
+        patches = self.linear(tokens) * self.log_size(tokens).exp()  # (B, N, P)
         if scale is not None:
             patches = patches * scale[:, None, None]
         if offset is not None:

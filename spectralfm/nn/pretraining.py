@@ -21,6 +21,9 @@ from .bottleneck import InstrumentReader
 from .encoder import Encoding, SpectralEncoder
 from .heads import Projector
 
+N_SKETCH = 64
+"""Points of the sketches that are read from the latents."""
+
 
 class Online(NamedTuple):
     """What the trained network makes of spectra.
@@ -35,12 +38,18 @@ class Online(NamedTuple):
         The same, put together.
     prediction : Tensor of shape (B, d_project)
         What the target should make of another view of the samples.
+    sketch : Tensor of shape (B, N_SKETCH)
+        The spectra before the instrument, in few points, from the chemistry latent alone.
+    change : Tensor of shape (B, N_SKETCH)
+        What the instrument changed, from both latents.
     """
 
     encoding: Encoding
     patches: Tensor
     reconstruction: Tensor
     prediction: Tensor
+    sketch: Tensor
+    change: Tensor
 
 
 class Target(NamedTuple):
@@ -104,6 +113,12 @@ class PretrainingModel(nn.Module):
         self.label_reader: nn.Module | None = None
         if n_instruments:
             self.label_reader = InstrumentReader(n_chem, n_inst, n_instruments)
+        # Nothing else needs the latents to hold much: the tokens suffice to reconstruct.
+        self.sketch = Projector(n_chem, N_SKETCH)
+        self.change = Projector(n_chem + n_inst, N_SKETCH)
+        for reader in (self.sketch, self.change):  # near nothing, which explains nothing
+            for parameter in reader[-1].parameters():
+                nn.init.normal_(parameter, std=1e-3)
         self.target_encoder = copy.deepcopy(encoder).requires_grad_(False)
         self.target_projector = copy.deepcopy(self.projector).requires_grad_(False)
         self.train()
@@ -127,7 +142,9 @@ class PretrainingModel(nn.Module):
         patches = self.encoder.reconstruct(encoding)  # (B, N, P)
         reconstruction = self.encoder.reconstruction.assemble(patches)  # (B, G)
         prediction = self.predictor(self.projector(encoding.chem))  # (B, d_project)
-        return Online(encoding, patches, reconstruction, prediction)
+        sketch = self.sketch(encoding.chem)  # (B, N_SKETCH)
+        change = self.change(torch.cat([encoding.chem, encoding.inst], 1))  # (B, N_SKETCH)
+        return Online(encoding, patches, reconstruction, prediction, sketch, change)
 
     @torch.no_grad()
     def target(self, x: Tensor, axis: Tensor, modality: Tensor | None = None) -> Target:
