@@ -1,0 +1,157 @@
+"""Source: spectra as NumPy archives, the form of this project's pretraining sets."""
+
+import os
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._download import refuse_bomb
+from .._npz import UNREADABLE
+from ._record import UNSTATED, Item, Record, check_modality
+
+LARGEST_ARRAY = 4 << 30
+"""Bytes of the largest array: 4 GiB."""
+
+ID_COLUMNS = ("id", "rruff_id", "name")
+
+
+class NpzSource:
+    """Spectra of an ``.npz`` file.
+
+    The file holds ``values`` (n_samples, n_channels); ``axis`` (n_channels,), or ``axis_min`` and
+    ``axis_max`` (n_samples,) of evenly spaced channels; ``axis_unit``; and optionally ``modality``,
+    ``quantity``, ``name``, ``id``, ``source``, each one text or one a row.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. Nothing in it is unpickled.
+    name : str, optional
+        Name of the source; by default that of the file. A ``source`` a row is appended to it.
+    licence : str
+        Licence of the spectra.
+    modality : {"NIR", "MIR", "Raman", "unknown"}, optional
+        Kind of spectra, instead of what the file says.
+    exclude : dict of str to sequence of str, optional
+        Rows to leave out: array of one text a row, and the values to leave out, for example
+        ``{"source": ["prosail"]}``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged, an array is missing, or nothing fits what is to be left out.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        licence: str = UNSTATED,
+        modality: str | None = None,
+        exclude: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.name = name or self.path.stem
+        self.licence = licence
+        self.modality = check_modality(modality)
+        self.exclude = {column: sorted(values) for column, values in (exclude or {}).items()}
+        self._arrays = _load(self.path)
+        self._check()
+
+    def fingerprint(self) -> str:
+        """Return size, time and options of the file."""
+        stat = self.path.stat()
+        return f"npz {stat.st_size} {stat.st_mtime_ns} {self.modality} {self.exclude}"
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self._arrays["values"])
+
+    def items(self, start: int = 0) -> Iterator[Item]:
+        """Yield the rows from one on."""
+        arrays, unit = self._arrays, str(self._arrays["axis_unit"])
+        excluded = self._excluded()
+        texts = [self._column(key) for key in ("modality", "quantity", "source")]
+        named = next((self._column(key) for key in ID_COLUMNS if key in arrays), None)
+        ids = named or [f"{self.name} {i}" for i in range(len(self))]
+        n_channels = arrays["values"].shape[1]
+        shared = arrays["axis"].astype(np.float64) if "axis" in arrays else None
+        for i in range(start, len(self)):
+            if excluded[i]:
+                yield Item(ids[i], None, "", i + 1)
+                continue
+            axis = shared
+            if axis is None:
+                low, high = float(arrays["axis_min"][i]), float(arrays["axis_max"][i])
+                axis = np.linspace(low, high, n_channels)
+            modality, quantity, source = (column[i] if column else "" for column in texts)
+            record = Record(
+                arrays["values"][i : i + 1],
+                axis,
+                unit,
+                self.modality or modality or None,
+                quantity or UNSTATED,
+                f"{self.name}/{source}" if source else self.name,
+                [ids[i]],
+            )
+            yield Item(ids[i], record, "", i + 1)
+
+    def _column(self, key: str) -> list[str] | None:
+        """Return one text a row."""
+        if key not in self._arrays:
+            return None
+        values = np.asarray(self._arrays[key]).astype(str)
+        return [str(value) for value in np.broadcast_to(values, len(self))]
+
+    def _excluded(self) -> NDArray[np.bool_]:
+        """Tell which rows are left out."""
+        excluded = np.zeros(len(self), dtype=bool)
+        for column, values in self.exclude.items():
+            excluded |= np.isin(np.asarray(self._arrays[column]).astype(str), values)
+        return excluded
+
+    def _check(self) -> None:
+        """Raise unless all arrays are there and have one entry a row."""
+        arrays = self._arrays
+        values = arrays.get("values")
+        if values is None or values.ndim != 2 or values.dtype.kind not in "fiu":
+            raise ValueError(f"{self.path} holds no numbers values (n_samples, n_channels).")
+        if "axis_unit" not in arrays:
+            raise ValueError(f"{self.path} holds no axis_unit.")
+        n, n_channels = values.shape
+        if "axis" in arrays:
+            shapes = {"axis": (n_channels,)}
+        else:
+            shapes = {"axis_min": (n,), "axis_max": (n,)}
+        for key, shape in shapes.items():
+            if key not in arrays or arrays[key].shape != shape:
+                raise ValueError(f"{self.path} holds no {key} of shape {shape}.")
+        for key in ("modality", "quantity", "source", *ID_COLUMNS):
+            if key in arrays and arrays[key].shape not in ((), (n,)):
+                raise ValueError(f"{self.path}: {key} has shape {arrays[key].shape}, not ({n},).")
+        for column, wanted in self.exclude.items():
+            if column not in arrays or arrays[column].shape != (n,):
+                raise ValueError(f"{self.path} holds no {column} a row to leave rows out by.")
+            absent = set(wanted) - set(np.unique(arrays[column]).astype(str))
+            if absent:
+                raise ValueError(f"{self.path}: no row has {column}={sorted(absent)[0]!r}.")
+
+
+def _load(path: Path) -> dict[str, NDArray]:
+    """Return all arrays of the file, none of which may be pickled or grow a thousandfold."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                refuse_bomb(info, LARGEST_ARRAY)
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except UNREADABLE as error:
+        raise ValueError(f"{path} is damaged or not an .npz file ({error}).") from None
