@@ -1,7 +1,5 @@
 """Read a corpus: verified, in blocks of 64 spectra, shuffled by blocks."""
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,8 @@ from sklearn.utils import check_random_state
 
 from ...axis import UNITS, convert_axis
 from ._batches import Batcher, interpolated
-from ._layout import FORMAT, LABELS, ROWS, TABLES, damaged, import_h5py, read_array, table_digest
+from ._layout import LABELS, ROWS
+from ._storage import Storage
 
 MOST_HELD = 4
 """Buffers of spectra that wait for others of their kind before batches are no longer filled."""
@@ -82,33 +81,33 @@ class SpectralCorpus:
                 step(batch.X, batch.axis)
     """
 
-    _file: Any
-    _values: Any
-
     def __init__(self, path: str | os.PathLike[str], *, verify: bool = True) -> None:
         self.path = Path(path)
-        self._open()
-        try:
-            self._load_tables()
-            self._verified = np.zeros(self.n_blocks, dtype=bool)
-            if verify:
+        self._stored = Storage(self.path)
+        if verify:
+            try:
                 self.verify()
-        except BaseException:
-            self.close()
-            raise
+            except BaseException:
+                self.close()
+                raise
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the file."""
+        return self._stored.attributes
 
     def __len__(self) -> int:
         """Return the number of spectra."""
-        return len(self._offsets) - 1
+        return self._stored.n_spectra
 
     @property
     def n_blocks(self) -> int:
         """Number of blocks of 64 spectra; the last may be shorter."""
-        return -(-len(self) // ROWS)
+        return self._stored.n_blocks
 
     def lengths(self) -> NDArray[np.int64]:
         """Return the number of channels of each spectrum."""
-        return np.diff(self._offsets)
+        return np.diff(self._stored.offsets)
 
     def spectrum(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float64], str]:
         """Return values, axis and unit of one spectrum.
@@ -129,10 +128,11 @@ class SpectralCorpus:
         """
         if not 0 <= row < len(self):
             raise IndexError(f"The corpus has {len(self)} spectra, and no row {row}.")
-        start, end = self._offsets[row] - self._offsets[row // ROWS * ROWS], self.lengths()[row]
-        values = self._block(row // ROWS)[start : start + end]
-        k = self._tables["rows/axis"][row]
-        return values, self._axis(k), UNITS[self._tables["axes/unit"][k]]
+        stored = self._stored
+        start, end = stored.offsets[row : row + 2] - stored.offsets[row // ROWS * ROWS]
+        values = stored.block(row // ROWS)[start:end]
+        k = stored.row_axis[row]
+        return values, stored.axis(k), stored.unit(k)
 
     def labels(self, kind: str) -> NDArray[np.str_]:
         """Return the label of each spectrum.
@@ -144,17 +144,15 @@ class SpectralCorpus:
         """
         if kind not in LABELS:
             raise ValueError(f"kind must be one of {', '.join(LABELS)}, not {kind!r}.")
-        return np.asarray(self._labels[kind])[self._tables[f"rows/{kind}"]]
+        return np.asarray(self._stored.labels[kind])[self._stored.row_label[kind]]
 
     def modalities(self) -> list[str]:
         """Return the modalities in the corpus."""
-        return list(self._labels["modality"])
+        return list(self._stored.labels["modality"])
 
     def ids(self, start: int = 0, stop: int | None = None) -> list[str]:
         """Return the names of spectra."""
-        offsets, data = self._tables["ids/offsets"], self._tables["ids/bytes"]
-        rows = range(*slice(start, stop).indices(len(self)))
-        return [data[offsets[i] : offsets[i + 1]].tobytes().decode() for i in rows]
+        return [self._stored.id(i) for i in range(*slice(start, stop).indices(len(self)))]
 
     def blocks(
         self,
@@ -225,13 +223,11 @@ class SpectralCorpus:
             If one differs.
         """
         for block in range(self.n_blocks):
-            self._block(block)
+            self._stored.block(block)
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._stored.close()
 
     def __enter__(self) -> Self:
         return self
@@ -244,95 +240,33 @@ class SpectralCorpus:
     ) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_values": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._open()
-
-    def _open(self) -> None:
-        """Open the file."""
-        h5py = import_h5py()
-        if not self.path.is_file():
-            raise FileNotFoundError(f"There is no file {self.path}.")
-        self._file = None
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise damaged(self.path, f"it is cut off or no HDF5 file ({error})") from None
-        if self._file.attrs.get("format") != FORMAT:
-            self.close()
-            raise damaged(self.path, f"it is no {FORMAT}")
-        self._values = read_array(self._file, "values", self.path)
-
-    def _load_tables(self) -> None:
-        """Load all but the spectra, and compare the checksum."""
-        try:
-            self._tables = {name: read_array(self._file, name, self.path)[()] for name in TABLES}
-            self.attributes = dict(self._file.attrs)
-        except (OSError, RuntimeError) as error:
-            raise damaged(self.path, f"its tables cannot be read ({error})") from None
-        found, expected = table_digest(self._tables), self.attributes.get("digest")
-        if found != expected:
-            what = f"the tables have SHA-256 {found}, but {expected} was written with them"
-            raise damaged(self.path, what)
-        self._offsets: NDArray[np.int64] = self._tables["offsets"]
-        self._labels = {
-            label: json.loads(self._tables[f"labels/{label}"].tobytes()) for label in LABELS
-        }
-        if self._values.shape != (self._offsets[-1],) or self._values.dtype != np.float32:
-            raise damaged(self.path, f"values have shape {self._values.shape}")
-
-    def _block(self, block: int) -> NDArray[np.float32]:
-        """Return the values of a block, checked when first read."""
-        first, last = block * ROWS, min((block + 1) * ROWS, len(self))
-        try:
-            values = self._values[self._offsets[first] : self._offsets[last]]
-        except (OSError, RuntimeError) as error:
-            raise damaged(self.path, f"block {block} cannot be read ({error})") from None
-        if not self._verified[block]:
-            found, expected = hashlib.sha256(values).digest(), self._tables["digests"][block]
-            if found != expected.tobytes():
-                raise damaged(
-                    self.path,
-                    f"block {block} (spectra {first} to {last - 1}) has SHA-256 {found.hex()}, but "
-                    f"{expected.tobytes().hex()} was written with it",
-                )
-            self._verified[block] = True
-        return values
-
-    def _axis(self, k: int) -> NDArray[np.float64]:
-        """Return an axis."""
-        offsets = self._tables["axes/offsets"]
-        return self._tables["axes/values"][offsets[k] : offsets[k + 1]]
-
     def _fill(self, batcher: Batcher, block: int, wanted: NDArray[np.bool_]) -> None:
         """Sort the spectra of a block by modality, unit and length."""
         first, last = block * ROWS, min((block + 1) * ROWS, len(self))
         rows = first + np.flatnonzero(wanted[first:last])
         if not len(rows):
             return
-        values = self._block(block)
-        starts = self._offsets[rows] - self._offsets[first]
-        lengths = self._offsets[rows + 1] - self._offsets[rows]
-        axes = self._tables["rows/axis"][rows]
-        modality = self._tables["rows/modality"][rows]
-        unit = self._tables["axes/unit"][axes]
-        batcher.add(values, rows, starts, lengths, axes, modality, unit)
+        stored = self._stored
+        starts = stored.offsets[rows] - stored.offsets[first]
+        lengths = stored.offsets[rows + 1] - stored.offsets[rows]
+        axes = stored.row_axis[rows]
+        modality = stored.row_label["modality"][rows]
+        batcher.add(
+            stored.block(block), rows, starts, lengths, axes, modality, stored.axis_unit[axes]
+        )
 
     def _batch(self, X: NDArray, rows: NDArray, axes: NDArray, modality: int, unit: int) -> Batch:
         """Return a batch with its axes."""
         known, position = np.unique(axes, return_inverse=True)
         points = X.shape[1]
-        own = [self._axis(k) for k in known]
+        own = [self._stored.axis(k) for k in known]
         if any(len(axis) != points for axis in own):
             own = [interpolated(axis[None], points)[0] for axis in own]
         if len(own) == 1:
             axis = np.broadcast_to(own[0], X.shape)
         else:
             axis = np.stack(own)[position]
-        return Batch(X, axis, UNITS[unit], self._labels["modality"][modality], rows)
+        return Batch(X, axis, UNITS[unit], self._stored.labels["modality"][modality], rows)
 
 
 def in_wavenumbers(batch: Batch) -> NDArray[np.float64]:
