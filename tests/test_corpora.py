@@ -451,6 +451,7 @@ def billion():
         (zlib.compress(b"\x80\x04"), "the pickle is refused"),
         (b"", "is cut off"),
     ],
+    ids=lambda value: "" if isinstance(value, bytes) else value,
 )
 def test_malicious_pickles(blob, message):
     with pytest.raises(ValueError, match=message):

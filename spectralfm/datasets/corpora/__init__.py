@@ -8,7 +8,7 @@ from ._corpus import Batch, SpectralCorpus, in_wavenumbers
 from ._files import ArchiveSource, FolderSource
 from ._layout import CorruptCorpusError
 from ._npz import NpzSource
-from ._open_source import open_source
+from ._open_source import open_source, source_kind
 from ._parquet import ParquetSource
 from ._record import Item, Record, Source
 from ._sqlite import SQLiteSource
@@ -29,4 +29,5 @@ __all__ = [
     "build_corpus",
     "in_wavenumbers",
     "open_source",
+    "source_kind",
 ]

@@ -102,6 +102,14 @@ class NpzSource:
             )
             yield Item(ids[i], record, "", i + 1)
 
+    def having(self, exclude: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """Return the part of ``exclude`` that fits rows of this file."""
+        found = {
+            column: sorted(set(values) & set(self._column(column) or []))
+            for column, values in exclude.items()
+        }
+        return {column: values for column, values in found.items() if values}
+
     def _column(self, key: str) -> list[str] | None:
         """Return one text a row."""
         if key not in self._arrays:

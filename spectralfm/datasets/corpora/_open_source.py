@@ -42,18 +42,38 @@ def open_source(path: str | os.PathLike[str], **options: Any) -> Source:
     ValueError
         If it is damaged, or an option is not one of this kind of source.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file or folder {path}.")
-    kind: type = FolderSource
-    if path.is_file():
-        with open(path, "rb") as file:
-            head = file.read(16)
-        kind = next((k for start, k in BEGINNINGS.items() if head.startswith(start)), FolderSource)
-        if kind is ArchiveSource and path.suffix == ".npz":
-            kind = NpzSource
+    kind = source_kind(path)
     given = {key: value for key, value in options.items() if value is not None}
     unknown = set(given) - set(inspect.signature(kind).parameters)
     if unknown:
         raise ValueError(f"{path}: {min(unknown)} is no option of a {kind.__name__}.")
     return kind(path, **given)
+
+
+def source_kind(path: str | os.PathLike[str]) -> type:
+    """Return the class of the source that a path is, told by its first bytes.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A folder or file.
+
+    Returns
+    -------
+    type
+        `FolderSource`, `ArchiveSource`, `NpzSource`, `SQLiteSource` or `ParquetSource`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such path.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder {path}.")
+    if path.is_dir():
+        return FolderSource
+    with open(path, "rb") as file:
+        head = file.read(16)
+    kind = next((k for start, k in BEGINNINGS.items() if head.startswith(start)), FolderSource)
+    return NpzSource if kind is ArchiveSource and path.suffix == ".npz" else kind

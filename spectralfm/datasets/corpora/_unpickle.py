@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 LARGEST_BLOB = 64 << 20
-"""Bytes of the largest unpacked blob: 64 MiB, two arrays of four million numbers."""
+"""Bytes of the largest unpacked blob: 64 MiB."""
+
+MOST_NUMBERS = 1 << 21
+"""Numbers in all arrays and lists together; spectra have some thousand."""
 
 DEEPEST = 3
 """Levels of lists and dicts in one another."""
@@ -158,7 +161,7 @@ def load_numbers(blob: bytes) -> Any:
             what = "grows beyond 64 MiB" if unpacking.unconsumed_tail else "is cut off"
             raise ValueError(f"the compressed blob {what}")
     try:
-        return _plain(_Unpickler(io.BytesIO(blob)).load(), [LARGEST_BLOB // 4])
+        return _plain(_Unpickler(io.BytesIO(blob)).load(), [MOST_NUMBERS])
     except UNPICKLING as error:
         raise ValueError(f"the pickle is refused: {error}") from None
 

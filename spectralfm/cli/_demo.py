@@ -1,18 +1,12 @@
-"""The command ``spectralfm``.
+"""``spectralfm demo``: move a calibration to another spectrometer with every method.
 
-``spectralfm demo`` moves a calibration from one spectrometer to another with every method, prints
-their errors and draws them.
+It prints their errors and draws them.
 """
 
 import argparse
-import sys
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
-from . import __version__
-from .comparison import (
+from ..comparison import (
     RECALIBRATION,
     Comparison,
     CSVFiles,
@@ -37,37 +31,8 @@ N_SPLITS = 8
 """Of the curves over the number of standards."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Arguments; by default those of the process.
-
-    Returns
-    -------
-    int
-        Exit status: 0, or 2 after an error, which is told in one line on stderr.
-    """
-    args = _parser().parse_args(argv)
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
-        try:
-            args.run(args)
-        except (OSError, ValueError, ImportError) as error:
-            print(f"spectralfm: error: {' '.join(str(error).split())}", file=sys.stderr)
-            return 2
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
-        prog="spectralfm", description="Move a spectroscopic calibration between instruments."
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
     demo = commands.add_parser(
         "demo",
         help="transfer one calibration with every method, print the errors and draw them",
@@ -101,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--table", metavar="FILE", help="CSV of the table (default: beside the figure)"
     )
-    return parser
 
 
 def demonstrate(args: argparse.Namespace) -> None:
@@ -185,15 +149,3 @@ def _compare(
     counts = sorted({n for n in (*COUNTS, n_standards) if n <= available})
     curves = standards_curves(tasks, counts, methods=CURVES, verbose=True)
     return Comparison(tasks[0], n_standards, predictions, curves, len(tasks))
-
-
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """Tell a warning in one line, without the place in the code."""
-    print(f"spectralfm: warning: {' '.join(str(message).split())}", file=sys.stderr)
