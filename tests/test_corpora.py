@@ -216,12 +216,13 @@ SLOWLY = """
 import sys, time
 from spectralfm.datasets.corpora import FolderSource, _build
 _build.PART_ROWS = 8
-class Slow(FolderSource):
-    def items(self, start=0):
-        for item in super().items(start):
-            time.sleep(0.01)
-            yield item
-_build.build_corpus(sys.argv[2], [Slow(sys.argv[1])])
+items = FolderSource.items
+def slowly(self, start=0):
+    for item in items(self, start):
+        time.sleep(0.01)
+        yield item
+FolderSource.items = slowly
+_build.build_corpus(sys.argv[2], [FolderSource(sys.argv[1])])
 """
 
 

@@ -50,6 +50,23 @@ def read_asd(path: str | os.PathLike[str], *, unit: str | None = None) -> Spectr
     References
     ----------
     .. [1] ASD Inc., "ASD File Format: version 8", document 600596 (2011).
+
+    Examples
+    --------
+    >>> import os, struct, tempfile
+    >>> import numpy as np
+    >>> from spectralfm.io import read_asd
+    >>> data = bytearray(484)
+    >>> data[:3], data[186], data[199] = b"as7", 2, 2  # version 7, radiance, 8-byte numbers
+    >>> struct.pack_into("<2f", data, 191, 350.0, 1.0)
+    >>> struct.pack_into("<H", data, 204, 3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "leaf.asd")
+    ...     with open(path, "wb") as file:
+    ...         _ = file.write(data + np.asarray([0.25, 0.5, 0.75]).tobytes())
+    ...     spectra = read_asd(path)
+    >>> spectra.X, spectra.axis, spectra.metadata["quantity"]
+    (array([[0.25, 0.5 , 0.75]]), array([350., 351., 352.]), 'radiance')
     """
     path = Path(path)
     data = read_bytes(path)

@@ -37,6 +37,24 @@ def read_rruff(path: str | os.PathLike[str], *, unit: str | None = None) -> Spec
         If there is no such file.
     CorruptSpectrumError
         If a line is not valid, or ``##END=`` is missing; the message names the line.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from spectralfm.io import read_rruff
+    >>> text = '''##NAMES=Quartz
+    ... ##RRUFFID=R040031
+    ... 100.5, 3
+    ... 101.5, 4
+    ... ##END=
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "Quartz__Raman__532.txt")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write(text)
+    ...     spectra = read_rruff(path)
+    >>> spectra.axis, spectra.metadata["ids"], spectra.metadata["modality"]
+    (array([100.5, 101.5]), ['R040031 Quartz'], 'Raman')
     """
     path = Path(path)
     return parse_rruff(read_bytes(path), path, unit=unit)
@@ -80,6 +98,26 @@ def read_ecostress(path: str | os.PathLike[str], *, unit: str | None = None) -> 
         If there is no such file.
     CorruptSpectrumError
         If a line is not valid, or there are not as many as the header states.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from spectralfm.io import read_ecostress
+    >>> text = '''Name: Oak
+    ... X Units: Wavelength (micrometers)
+    ... Y Units: Reflectance (percent)
+    ... Number of X Values: 2
+    ...
+    ... 0.50 8.25
+    ... 0.51 9.5
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "oak.spectrum.txt")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write(text)
+    ...     spectra = read_ecostress(path)
+    >>> spectra.X, spectra.unit, spectra.metadata["quantity"]
+    (array([[8.25, 9.5 ]]), 'um', 'Reflectance (percent)')
     """
     path = Path(path)
     columns = parse_columns(decode_text(read_bytes(path), path), path)
@@ -120,6 +158,25 @@ def read_usgs(path: str | os.PathLike[str], *, unit: str | None = None) -> Spect
         If there is no such file.
     CorruptSpectrumError
         If a line is not valid.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from spectralfm.io import read_usgs
+    >>> text = '''USGS Digital Spectral Library splib06a
+    ... Quartz GDS31
+    ... copy of a record
+    ... 0.4 0.125 0.0
+    ... 0.5 -1.23e34 0.0
+    ... 0.6 0.25 0.0
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "quartz.asc")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write(text)
+    ...     spectra = read_usgs(path)
+    >>> spectra.X, spectra.axis, spectra.metadata["ids"]
+    (array([[0.125, 0.25 ]]), array([0.4, 0.6]), ['Quartz GDS31'])
     """
     path = Path(path)
     columns = parse_columns(decode_text(read_bytes(path), path), path)

@@ -51,6 +51,22 @@ def read_opus(
         If the file is cut off or a block contradicts itself; the message names the byte.
     ValueError
         If the file holds no spectrum, or not the one asked for.
+
+    Examples
+    --------
+    A file that is no OPUS file is told:
+
+    >>> import os, tempfile
+    >>> from spectralfm.io import read_opus
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "soil.0")
+    ...     with open(path, "wb") as file:
+    ...         _ = file.write(b"something else")
+    ...     try:
+    ...         read_opus(path)
+    ...     except ValueError as error:
+    ...         print(str(error).split(": ")[2].split(".")[0])
+    it does not begin like an OPUS file (0a 0a fe fe)
     """
     try:
         from brukeropus import read_opus as parse

@@ -79,6 +79,21 @@ def read_spc(path: str | os.PathLike[str], *, unit: str | None = None) -> Spectr
     References
     ----------
     .. [1] Galactic Industries, "The Universal Data Format Specification" (1997).
+
+    Examples
+    --------
+    >>> import os, struct, tempfile
+    >>> import numpy as np
+    >>> from spectralfm.io import read_spc
+    >>> head = struct.pack("<4bI2dI2B", 0, 0x4B, 0, -128, 3, 400.0, 402.0, 1, 1, 2)
+    >>> y = np.asarray([0.25, 0.5, 0.75], dtype="<f4")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "film.spc")
+    ...     with open(path, "wb") as file:
+    ...         _ = file.write(head.ljust(512 + 32, b"\0") + y.tobytes())
+    ...     spectra = read_spc(path)
+    >>> spectra.X, spectra.axis, spectra.unit, spectra.metadata["quantity"]
+    (array([[0.25, 0.5 , 0.75]]), array([400., 401., 402.]), 'cm-1', 'absorbance')
     """
     path = Path(path)
     data = read_bytes(path)

@@ -18,7 +18,7 @@ LARGEST_FILE = 1 << 30
 class Spectra(NamedTuple):
     """Spectra of one file, on one axis.
 
-    Attributes
+    Parameters
     ----------
     X : ndarray of shape (n_samples, n_channels)
         Spectra as the file records them, one a row: ``metadata["quantity"]`` says what.
@@ -29,6 +29,14 @@ class Spectra(NamedTuple):
     metadata : dict
         ``format``; where the file says so ``quantity``, ``modality`` ("Raman", "MIR", "NIR"),
         ``ids`` (one name a spectrum); and the file's own header under its own names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralfm.io import Spectra
+    >>> spectra = Spectra(np.ones((2, 3)), np.asarray([1100.0, 1102.0, 1104.0]), "nm", {})
+    >>> spectra.X.shape, spectra.unit
+    ((2, 3), 'nm')
     """
 
     X: NDArray[np.float64]
@@ -38,7 +46,22 @@ class Spectra(NamedTuple):
 
 
 class CorruptSpectrumError(ValueError):
-    """A file of spectra is damaged; the message names the file and the line or byte."""
+    r"""A file of spectra is damaged; the message names the file and the line or byte.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from spectralfm.io import CorruptSpectrumError, read_text
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "cut.csv")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("nm,R\n1100,1\n1102\n")
+    ...     try:
+    ...         read_text(path)
+    ...     except CorruptSpectrumError as error:
+    ...         print(str(error).split("cut.csv: ")[1])
+    line 3: '1102' is not 2 numbers. Copy or export the file again, or leave it out.
+    """
 
 
 def corrupt(path: str | os.PathLike[str], place: str, what: str) -> CorruptSpectrumError:

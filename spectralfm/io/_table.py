@@ -151,6 +151,22 @@ def read_spectra_table(path: str | os.PathLike[str], *, unit: str | None = None)
         If there is no such file.
     ValueError
         If a line, a number or the axis is not valid; the message names file, line and column.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from spectralfm.io import read_spectra_table
+    >>> text = '''sample,1100 nm,1102 nm
+    ... oak,0.25,0.5
+    ... ash,0.75,1.0
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "leaves.csv")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write(text)
+    ...     spectra = read_spectra_table(path)
+    >>> spectra.X, spectra.unit, spectra.metadata["ids"]
+    (array([[0.25, 0.5 ], [0.75, 1. ]]), 'nm', ['oak', 'ash'])
     """
     path = Path(path)
     text = decode_text(read_bytes(path), path)

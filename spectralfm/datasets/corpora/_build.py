@@ -24,7 +24,7 @@ PART_ROWS, PART_VALUES = 4096, 1 << 23
 class CorpusSummary(NamedTuple):
     """What a build did.
 
-    Attributes
+    Parameters
     ----------
     path : Path
         The corpus.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._record import Item, Record
+from ._record import Item, Record, Source
 
 AXIS_WORDS = {"wavenumber", "wavenumbers", "frequency", "frequencies", "freq", "freqs"}
 SPECTRUM_WORDS = {"ir", "raman", "spectrum", "spectra", "intensity", "intensities"}
@@ -112,21 +112,19 @@ def spectrum_of(value: Any, axis: Any) -> tuple[NDArray[np.float64], NDArray[np.
     return y[order], x[order]
 
 
-class TableSource:
+class TableSource(Source):
     """What both sources do with a row."""
 
-    path: Path
-    name: str
-    licence: str
-    modality: str | None
     columns: Columns
+    _n_rows: int
 
-    def options(self) -> str:
-        """Return size and time of the file, and what is read of it."""
-        stat, c = self.path.stat(), self.columns
-        return f"{stat.st_size} {stat.st_mtime_ns} {self.modality} {c.spectra} {c.axes} {c.id}"
+    def __len__(self) -> int:
+        return self._n_rows * len(self.columns.spectra)
 
-    def row_items(self, number: int, row: dict[str, Any]) -> Iterator[Item]:
+    def _options(self) -> str:
+        return f"{self.columns.spectra} {self.columns.axes} {self.columns.id}"
+
+    def _row_items(self, number: int, row: dict[str, Any]) -> Iterator[Item]:
         """Yield an item a spectrum of a row; the source can go on only after the last of them."""
         id = str(row[self.columns.id]) if self.columns.id else f"row {number}"
         for column in self.columns.spectra:
@@ -135,8 +133,8 @@ class TableSource:
             following = number + 1 if last else None
             axis_column = self.columns.axes[column]
             try:
-                axis = None if axis_column is None else self.numbers(row[axis_column])
-                y, x = spectrum_of(self.numbers(row[column]), axis)
+                axis = None if axis_column is None else self._numbers(row[axis_column])
+                y, x = spectrum_of(self._numbers(row[column]), axis)
             except (ValueError, TypeError) as error:
                 yield Item(label, None, f"row {number}, column {column}: {error}", following)
                 continue
@@ -144,6 +142,6 @@ class TableSource:
             record = Record(y[None], x, "cm-1", modality, column, self.name, [label])
             yield Item(label, record, "", following)
 
-    def numbers(self, value: Any) -> Any:
+    def _numbers(self, value: Any) -> Any:
         """Return the numbers in a cell."""
         return value

@@ -22,7 +22,7 @@ MOST_HELD = 4
 class Batch(NamedTuple):
     """Spectra of one modality with equally many channels.
 
-    Attributes
+    Parameters
     ----------
     X : ndarray of shape (B, n_channels), float32
         Spectra.
@@ -93,7 +93,13 @@ class SpectralCorpus:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Attributes of the file."""
+        """Attributes of the file.
+
+        Returns
+        -------
+        dict
+            ``n_spectra``, ``n_bad``, ``n_duplicates``, ``n_excluded``, ``digest``, ``spectralfm``.
+        """
         return self._stored.attributes
 
     def __len__(self) -> int:
@@ -102,11 +108,23 @@ class SpectralCorpus:
 
     @property
     def n_blocks(self) -> int:
-        """Number of blocks of 64 spectra; the last may be shorter."""
+        """Number of blocks of 64 spectra; the last may be shorter.
+
+        Returns
+        -------
+        int
+            As many as there are checksums.
+        """
         return self._stored.n_blocks
 
     def lengths(self) -> NDArray[np.int64]:
-        """Return the number of channels of each spectrum."""
+        """Return the number of channels of each spectrum.
+
+        Returns
+        -------
+        ndarray of shape (n_spectra,), int64
+            All at least 2.
+        """
         return np.diff(self._stored.offsets)
 
     def spectrum(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float64], str]:
@@ -141,17 +159,39 @@ class SpectralCorpus:
         ----------
         kind : {"modality", "quantity", "source", "licence"}
             Which.
+
+        Returns
+        -------
+        ndarray of shape (n_spectra,), str
+            The labels.
         """
         if kind not in LABELS:
             raise ValueError(f"kind must be one of {', '.join(LABELS)}, not {kind!r}.")
         return np.asarray(self._stored.labels[kind])[self._stored.row_label[kind]]
 
     def modalities(self) -> list[str]:
-        """Return the modalities in the corpus."""
+        """Return the modalities in the corpus.
+
+        Returns
+        -------
+        list of str
+            Each once.
+        """
         return list(self._stored.labels["modality"])
 
     def ids(self, start: int = 0, stop: int | None = None) -> list[str]:
-        """Return the names of spectra."""
+        """Return the names of spectra.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            The first row, and the one after the last; all by default.
+
+        Returns
+        -------
+        list of str
+            The names.
+        """
         return [self._stored.id(i) for i in range(*slice(start, stop).indices(len(self)))]
 
     def blocks(

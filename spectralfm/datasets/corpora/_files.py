@@ -10,7 +10,7 @@ from pathlib import Path
 from ...axis import UNITS
 from ...io import Spectra, read_spectra
 from .._download import inner_path, refuse_bomb
-from ._record import UNSTATED, Item, Record, check_modality
+from ._record import UNSTATED, Item, Record, Source
 
 UNPACKING = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 """What zipfile raises on damaged, encrypted or exotic members."""
@@ -19,19 +19,15 @@ LARGEST_GROWTH = 1000
 """Ratio beyond which an archive is made to fill the memory."""
 
 
-class FolderSource:
+class FolderSource(Source):
     """All files of a folder and the folders in it, or a single file, read by `spectralfm.io`.
 
     Parameters
     ----------
     path : str or path-like
         The folder, or a file.
-    name : str, optional
-        Name of the source; by default that of the folder.
-    licence : str
-        Licence of the spectra.
-    modality : {"NIR", "MIR", "Raman", "unknown"}, optional
-        Kind of spectra. By default what the file says, else guessed from the axis.
+    name, licence, modality : str, optional
+        As in `Source`.
     unit : {"nm", "um", "cm-1"}, optional
         Unit of the axes of files that do not state it.
     pattern : str
@@ -55,39 +51,37 @@ class FolderSource:
         unit: str | None = None,
         pattern: str = "*",
     ) -> None:
-        self.path = Path(path)
-        self.name = name or self.path.absolute().name
-        self.licence = licence
-        self.modality = check_modality(modality)
+        super().__init__(path, name=name, licence=licence, modality=modality)
         self.unit = check_unit(unit)
         self.pattern = pattern
         if self.path.is_file():
             self._files = [self.path]
-        elif self.path.is_dir():
-            self._files = sorted(file for file in self.path.rglob(pattern) if file.is_file())
         else:
-            raise FileNotFoundError(f"There is no folder {self.path}.")
+            self._files = sorted(file for file in self.path.rglob(pattern) if file.is_file())
         if not self._files:
             raise ValueError(f"{self.path} holds no file {pattern}.")
 
-    def fingerprint(self) -> str:
-        """Return the names and sizes of all files, as a checksum, and the options."""
-        listing = "\n".join(f"{self._label(f)} {f.stat().st_size}" for f in self._files)
-        checksum = zlib.crc32(listing.encode())
-        return f"folder {len(self)} {checksum:08x} {self.modality} {self.unit} {self.pattern}"
-
     def __len__(self) -> int:
-        """Return the number of files."""
         return len(self._files)
 
-    def items(self, start: int = 0) -> Iterator[Item]:
+    def _items(self, start: int) -> Iterator[Item]:
         """Yield what the files hold, in the order of their names."""
         for i in range(start, len(self)):
             file = self._files[i]
             yield file_item(self, file, self._label(file), i + 1)
 
+    def _options(self) -> str:
+        listing = "\n".join(f"{self._label(f)} {f.stat().st_size}" for f in self._files)
+        return f"{self.unit} {self.pattern} {len(self)} {zlib.crc32(listing.encode()):08x}"
+
     def leave_out(self, *paths: Path) -> None:
-        """Leave out files and folders: what the corpus itself is written to."""
+        """Leave out files and folders: what the corpus itself is written to.
+
+        Parameters
+        ----------
+        *paths : Path
+            They may not exist.
+        """
         resolved = [path.resolve() for path in paths]
         self._files = [
             file
@@ -99,15 +93,17 @@ class FolderSource:
         return file.name if self.path.is_file() else file.relative_to(self.path).as_posix()
 
 
-class ArchiveSource:
+class ArchiveSource(Source):
     """All files of a zip archive, such as those of RRUFF, read by `spectralfm.io`.
 
     Parameters
     ----------
     path : str or path-like
         The archive. Its files are unpacked one by one under their bare names.
-    name, licence, modality, unit
-        As in `FolderSource`.
+    name, licence, modality : str, optional
+        As in `Source`.
+    unit : {"nm", "um", "cm-1"}, optional
+        Unit of the axes of files that do not state it.
 
     Raises
     ------
@@ -127,23 +123,17 @@ class ArchiveSource:
         modality: str | None = None,
         unit: str | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.name = name or self.path.stem
-        self.licence = licence
-        self.modality = check_modality(modality)
+        super().__init__(path, name=name, licence=licence, modality=modality)
         self.unit = check_unit(unit)
         self._members = _members(self.path)
 
-    def fingerprint(self) -> str:
-        """Return size, time and options of the archive."""
-        stat = self.path.stat()
-        return f"zip {stat.st_size} {stat.st_mtime_ns} {self.modality} {self.unit}"
+    def _options(self) -> str:
+        return f"{self.unit}"
 
     def __len__(self) -> int:
-        """Return the number of files."""
         return len(self._members)
 
-    def items(self, start: int = 0) -> Iterator[Item]:
+    def _items(self, start: int) -> Iterator[Item]:
         """Yield what the files hold, in the order of their names."""
         with zipfile.ZipFile(self.path) as archive, tempfile.TemporaryDirectory() as folder:
             for i in range(start, len(self)):
@@ -200,8 +190,6 @@ def check_unit(unit: str | None) -> str | None:
 
 def _members(path: Path) -> list[zipfile.ZipInfo]:
     """Return the files of an archive in the order of their names, or refuse it as a whole."""
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()

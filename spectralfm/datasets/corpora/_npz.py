@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._download import refuse_bomb
 from .._npz import UNREADABLE
-from ._record import UNSTATED, Item, Record, check_modality
+from ._record import UNSTATED, Item, Record, Source
 
 LARGEST_ARRAY = 4 << 30
 """Bytes of the largest array: 4 GiB."""
@@ -18,7 +18,7 @@ LARGEST_ARRAY = 4 << 30
 ID_COLUMNS = ("id", "rruff_id", "name")
 
 
-class NpzSource:
+class NpzSource(Source):
     """Spectra of an ``.npz`` file.
 
     The file holds ``values`` (n_samples, n_channels); ``axis`` (n_channels,), or ``axis_min`` and
@@ -29,12 +29,8 @@ class NpzSource:
     ----------
     path : str or path-like
         The file. Nothing in it is unpickled.
-    name : str, optional
-        Name of the source; by default that of the file. A ``source`` a row is appended to it.
-    licence : str
-        Licence of the spectra.
-    modality : {"NIR", "MIR", "Raman", "unknown"}, optional
-        Kind of spectra, instead of what the file says.
+    name, licence, modality : str, optional
+        As in `Source`. A ``source`` a row is appended to the name.
     exclude : dict of str to sequence of str, optional
         Rows to leave out: array of one text a row, and the values to leave out, for example
         ``{"source": ["prosail"]}``.
@@ -56,24 +52,15 @@ class NpzSource:
         modality: str | None = None,
         exclude: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.name = name or self.path.stem
-        self.licence = licence
-        self.modality = check_modality(modality)
+        super().__init__(path, name=name, licence=licence, modality=modality)
         self.exclude = {column: sorted(values) for column, values in (exclude or {}).items()}
         self._arrays = _load(self.path)
         self._check()
 
-    def fingerprint(self) -> str:
-        """Return size, time and options of the file."""
-        stat = self.path.stat()
-        return f"npz {stat.st_size} {stat.st_mtime_ns} {self.modality} {self.exclude}"
-
     def __len__(self) -> int:
-        """Return the number of rows."""
         return len(self._arrays["values"])
 
-    def items(self, start: int = 0) -> Iterator[Item]:
+    def _items(self, start: int) -> Iterator[Item]:
         """Yield the rows from one on."""
         arrays, unit = self._arrays, str(self._arrays["axis_unit"])
         excluded = self._excluded()
@@ -102,8 +89,22 @@ class NpzSource:
             )
             yield Item(ids[i], record, "", i + 1)
 
+    def _options(self) -> str:
+        return f"{self.exclude}"
+
     def having(self, exclude: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        """Return the part of ``exclude`` that fits rows of this file."""
+        """Return the part of ``exclude`` that fits rows of this file.
+
+        Parameters
+        ----------
+        exclude : dict of str to sequence of str
+            As in the constructor.
+
+        Returns
+        -------
+        dict of str to list of str
+            Columns and values that the file has.
+        """
         found = {
             column: sorted(set(values) & set(self._column(column) or []))
             for column, values in exclude.items()
@@ -153,8 +154,6 @@ class NpzSource:
 
 def _load(path: Path) -> dict[str, NDArray]:
     """Return all arrays of the file, none of which may be pickled or grow a thousandfold."""
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():

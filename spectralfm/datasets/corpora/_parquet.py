@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from ._columns import Columns, TableSource
-from ._record import UNSTATED, Item, check_modality
+from ._record import UNSTATED, Item
 
 ROWS_AT_ONCE = 64
 
@@ -18,12 +17,14 @@ class ParquetSource(TableSource):
     ----------
     path : str or path-like
         The file, with a column of wavenumbers in cm-1 and one of intensities.
-    axis, id : str, optional
-        Columns of the wavenumbers and of names; by default told by the words in their names.
+    axis : str, optional
+        Column of the wavenumbers; by default told by the words in its name.
     spectra : list of str, optional
-        Columns of spectra.
-    name, licence, modality
-        As in `FolderSource`.
+        Columns of spectra, told likewise.
+    id : str, optional
+        Column of names, told likewise.
+    name, licence, modality : str, optional
+        As in `Source`.
 
     Raises
     ------
@@ -46,26 +47,13 @@ class ParquetSource(TableSource):
         licence: str = UNSTATED,
         modality: str | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.name = name or self.path.stem
-        self.licence = licence
-        self.modality = check_modality(modality)
-        if not self.path.is_file():
-            raise FileNotFoundError(f"There is no file {self.path}.")
+        super().__init__(path, name=name, licence=licence, modality=modality)
         with self._open() as file:
             names = file.schema_arrow.names
             self._n_rows = file.metadata.num_rows
         self.columns = Columns(self.path, names, axis=axis, spectra=spectra, id=id)
 
-    def fingerprint(self) -> str:
-        """Return size, time and options of the file."""
-        return f"parquet {self.options()}"
-
-    def __len__(self) -> int:
-        """Return the number of spectra."""
-        return self._n_rows * len(self.columns.spectra)
-
-    def items(self, start: int = 0) -> Iterator[Item]:
+    def _items(self, start: int) -> Iterator[Item]:
         """Yield the spectra of the rows from one on."""
         number = 0
         try:
@@ -85,7 +73,7 @@ class ParquetSource(TableSource):
                                     column: batch.column(column)[row].as_py()
                                     for column in batch.schema.names
                                 }
-                                yield from self.row_items(number, values)
+                                yield from self._row_items(number, values)
                             number += 1
         except (OSError, ValueError) as error:
             reason = f"the file is damaged from row {number} on: {error}"

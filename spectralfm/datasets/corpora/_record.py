@@ -1,7 +1,9 @@
 """What a source of a corpus yields, and what all sources have in common."""
 
+import os
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ UNSTATED = "not stated"
 class Record(NamedTuple):
     """Spectra on one axis, with what is known of them.
 
-    Attributes
+    Parameters
     ----------
     X : ndarray of shape (n_samples, n_channels)
         Spectra.
@@ -48,7 +50,7 @@ class Record(NamedTuple):
 class Item(NamedTuple):
     """One file or row of a source.
 
-    Attributes
+    Parameters
     ----------
     label : str
         Names it in the list of bad files.
@@ -66,27 +68,83 @@ class Item(NamedTuple):
     next: int | None
 
 
-class Source(Protocol):
+class Source:
     """What `build_corpus` reads: an ordered series of items, which can start anywhere in it.
 
-    ``name`` is unique in a corpus; ``licence`` is that of its spectra; ``fingerprint`` changes when
-    the contents do.
+    To write another source, implement ``_items``, ``__len__``, and ``_options``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File or folder.
+    name : str, optional
+        Name of the source, unique in a corpus; by default that of the file without suffix.
+    licence : str
+        Licence of the spectra.
+    modality : {"NIR", "MIR", "Raman", "unknown"}, optional
+        Kind of spectra; by default what the source says, else guessed from the axis.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such path.
+    ValueError
+        If there is no such modality.
     """
 
-    name: str
-    licence: str
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        licence: str = UNSTATED,
+        modality: str | None = None,
+    ) -> None:
+        self.path = Path(path)
+        if not self.path.exists():
+            raise FileNotFoundError(f"There is no file or folder {self.path}.")
+        if modality is not None and modality not in MODALITIES:
+            names = ", ".join(map(repr, MODALITIES))
+            raise ValueError(f"modality must be one of {names}, not {modality!r}.")
+        self.name = name or (self.path.absolute().name if self.path.is_dir() else self.path.stem)
+        self.licence = licence
+        self.modality = modality
 
     def fingerprint(self) -> str:
-        """Return what tells this source from another or from an older version."""
-        ...
+        """Return what tells this source from another, or from another version of itself.
 
-    def __len__(self) -> int:
-        """Return the number of items."""
-        ...
+        Returns
+        -------
+        str
+            It is compared when a build goes on.
+        """
+        stat = self.path.stat()
+        version = "" if self.path.is_dir() else f"{stat.st_size} {stat.st_mtime_ns} "
+        return f"{type(self).__name__} {version}{self.modality} {self._options()}"
 
     def items(self, start: int = 0) -> Iterator[Item]:
-        """Yield the items from a position on: 0, or the ``next`` of an item."""
-        ...
+        """Yield the items from a position on.
+
+        Parameters
+        ----------
+        start : int, default=0
+            0, or the ``next`` of an item.
+
+        Yields
+        ------
+        Item
+            What was read, or why it could not be.
+        """
+        yield from self._items(start)
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def _items(self, start: int) -> Iterator[Item]:
+        raise NotImplementedError
+
+    def _options(self) -> str:
+        raise NotImplementedError
 
 
 def modality_of(axis: NDArray[np.float64], unit: str) -> str:
@@ -94,14 +152,6 @@ def modality_of(axis: NDArray[np.float64], unit: str) -> str:
     if unit == "cm-1":
         return guess_modality(axis)
     return guess_modality(convert_axis(axis, unit, "cm-1"))
-
-
-def check_modality(modality: str | None) -> str | None:
-    """Return a modality, or say which there are."""
-    if modality is not None and modality not in MODALITIES:
-        names = ", ".join(map(repr, MODALITIES))
-        raise ValueError(f"modality must be one of {names}, not {modality!r}.")
-    return modality
 
 
 def check_record_axis(record: Record) -> None:

@@ -4,11 +4,10 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from ._columns import SPECTRUM_WORDS, Columns, TableSource, words
-from ._record import UNSTATED, Item, check_modality
+from ._record import UNSTATED, Item
 from ._unpickle import load_numbers
 
 
@@ -23,13 +22,15 @@ class SQLiteSource(TableSource):
         The database; it is opened for reading only.
     table : str, optional
         By default the only table with a column named like a spectrum.
-    axis, id : str, optional
-        Columns of the wavenumbers in cm-1 and of names. Without a column of wavenumbers, the
-        spectra must be pairs of wavenumbers and intensities.
+    axis : str, optional
+        Column of the wavenumbers in cm-1. Without one, the spectra must be pairs of wavenumbers
+        and intensities.
     spectra : list of str, optional
         Columns of spectra; by default those named ir, raman, spectrum or intensity.
-    name, licence, modality
-        As in `FolderSource`.
+    id : str, optional
+        Column of names.
+    name, licence, modality : str, optional
+        As in `Source`.
 
     Raises
     ------
@@ -51,12 +52,7 @@ class SQLiteSource(TableSource):
         licence: str = UNSTATED,
         modality: str | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.name = name or self.path.stem
-        self.licence = licence
-        self.modality = check_modality(modality)
-        if not self.path.is_file():
-            raise FileNotFoundError(f"There is no file {self.path}.")
+        super().__init__(path, name=name, licence=licence, modality=modality)
         try:
             with closing(self._connection()) as connection:
                 self.table, names = self._find_table(connection, table)
@@ -66,15 +62,10 @@ class SQLiteSource(TableSource):
         except sqlite3.Error as error:
             raise ValueError(f"{self.path} is damaged or no SQLite database ({error}).") from None
 
-    def fingerprint(self) -> str:
-        """Return size, time and options of the database."""
-        return f"sqlite {self.table} {self.options()}"
+    def _options(self) -> str:
+        return f"{self.table} {super()._options()}"
 
-    def __len__(self) -> int:
-        """Return the number of spectra."""
-        return self._n_rows * len(self.columns.spectra)
-
-    def items(self, start: int = 0) -> Iterator[Item]:
+    def _items(self, start: int) -> Iterator[Item]:
         """Yield the spectra of the rows from a row id on."""
         used = self.columns.used()
         listed = ", ".join(_quoted(name) for name in used)
@@ -83,12 +74,12 @@ class SQLiteSource(TableSource):
         try:
             with closing(self._connection()) as connection:
                 for number, *values in connection.execute(query, (start,)):
-                    yield from self.row_items(number, dict(zip(used, values, strict=True)))
+                    yield from self._row_items(number, dict(zip(used, values, strict=True)))
         except sqlite3.Error as error:
             reason = f"the database is damaged from row {number} on: {error}"
             yield Item(f"row {number}", None, reason, number + 1)
 
-    def numbers(self, value: Any) -> Any:
+    def _numbers(self, value: Any) -> Any:
         """Return the numbers in a compressed pickle."""
         return load_numbers(value)
 
