@@ -138,6 +138,19 @@ def test_the_unit_is_only_for_files_that_do_not_state_theirs(folder, tmp_path):
     assert "which_unit.txt" not in {line["item"] for line in bad_lines(summary)}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_no_text_and_broken_links(tmp_path):
+    root = tmp_path / "in"
+    root.mkdir()
+    (root / os.fsdecode(b"good\xff.csv")).write_text(text(1))
+    (root / os.fsdecode(b"bad\xff.csv")).write_text("")
+    (root / "link.csv").symlink_to("nowhere.csv")
+    summary = build_corpus(tmp_path / "c.h5", [FolderSource(root)])
+    assert [line["item"] for line in bad_lines(summary)] == ["bad?.csv", "link.csv"]
+    with SpectralCorpus(summary.path) as corpus:
+        assert corpus.ids() == ["good?.csv absorbance"]
+
+
 def test_no_good_file_is_an_error_that_names_the_list(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_bytes(b"")
@@ -184,6 +197,7 @@ def test_npz_rows_with_their_own_axes_and_sources(tmp_path):
         ({"axis": np.arange(3.0)}, r"no axis of shape \(30,\)"),
         ({"axis_unit": None}, "no axis_unit"),
         ({"axis": None}, "no axis_min"),
+        ({"modality": "FTIR"}, "modality 'FTIR' is none of unknown, NIR, MIR, Raman"),
         ({"source": np.asarray(["a", "b"])}, r"source has shape \(2,\)"),
     ],
 )

@@ -1,6 +1,7 @@
 """What every reader returns, and how it says that a file is damaged."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from ..axis import check_axis
 
 LARGEST_FILE = 1 << 30
 """Bytes of the largest file read whole: 1 GiB."""
+
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")
 
 
 class Spectra(NamedTuple):
@@ -103,11 +106,10 @@ def decode_text(data: bytes, path: str | os.PathLike[str]) -> str:
             return data.decode("utf-16")
         except UnicodeDecodeError as error:
             raise corrupt(path, f"byte {error.start}", "not UTF-16 text") from None
-    binary = next(
-        (i for i, byte in enumerate(data) if byte < 32 and byte not in b"\t\n\v\f\r\x1a"), None
-    )
-    if binary is not None:
-        raise corrupt(path, f"byte {binary}", f"binary data (0x{data[binary]:02x}) in a text file")
+    binary = _BINARY.search(data)
+    if binary:
+        what = f"binary data (0x{data[binary.start()]:02x}) in a text file"
+        raise corrupt(path, f"byte {binary.start()}", what)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

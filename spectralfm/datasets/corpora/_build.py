@@ -174,7 +174,8 @@ def _add(item: Item, source: Source, part: Part, known: set[bytes], axes: dict[t
     """Put the spectra of one item into the part, or say why not."""
 
     def refuse(label: str, reason: str) -> None:
-        part.bad.append({"source": source.name, "item": label, "reason": reason})
+        line = {"source": source.name, "item": label, "reason": reason}
+        part.bad.append({key: _unicode(text) for key, text in line.items()})
 
     record = item.record
     if record is None:
@@ -198,6 +199,11 @@ def _add(item: Item, source: Source, part: Part, known: set[bytes], axes: dict[t
             continue
         known.add(found)
         part.add(record, row, modality, source.licence, found)
+
+
+def _unicode(text: str) -> str:
+    """Return a text that can be written: names of files may hold bytes that are no text."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _checked_modality(record: Record, axes: dict[tuple, str]) -> str:

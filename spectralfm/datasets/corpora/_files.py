@@ -5,6 +5,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ...axis import UNITS
@@ -57,7 +58,7 @@ class FolderSource(Source):
         if self.path.is_file():
             self._files = [self.path]
         else:
-            self._files = sorted(file for file in self.path.rglob(pattern) if file.is_file())
+            self._files = sorted(_files(self.path, pattern))
         if not self._files:
             raise ValueError(f"{self.path} holds no file {pattern}.")
 
@@ -71,7 +72,7 @@ class FolderSource(Source):
             yield file_item(self, file, self._label(file), i + 1)
 
     def _options(self) -> str:
-        listing = "\n".join(f"{self._label(f)} {f.stat().st_size}" for f in self._files)
+        listing = "\n".join(f"{self._label(f)} {f.lstat().st_size}" for f in self._files)
         return f"{self.unit} {self.pattern} {len(self)} {zlib.crc32(listing.encode()):08x}"
 
     def leave_out(self, *paths: Path) -> None:
@@ -186,6 +187,16 @@ def check_unit(unit: str | None) -> str | None:
     if unit is not None and unit not in UNITS:
         raise ValueError(f"unit must be one of {', '.join(map(repr, UNITS))}, not {unit!r}.")
     return unit
+
+
+def _files(folder: Path, pattern: str) -> Iterator[Path]:
+    """Yield all that is no folder, broken links included; links to folders are not followed."""
+
+    def give_up(error: OSError) -> None:
+        raise error
+
+    for root, _, names in os.walk(folder, onerror=give_up):
+        yield from (Path(root) / name for name in names if fnmatch(name, pattern))
 
 
 def _members(path: Path) -> list[zipfile.ZipInfo]:

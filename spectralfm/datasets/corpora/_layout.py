@@ -65,7 +65,7 @@ def table_digest(tables: dict[str, NDArray]) -> str:
 
 def packed_texts(texts: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return texts as bytes one after the other, and where each begins."""
-    encoded = [text.encode() for text in texts]
+    encoded = [text.encode("utf-8", "replace") for text in texts]  # names of files may be no text
     offsets = np.concatenate([[0], np.cumsum([len(data) for data in encoded], dtype=np.int64)])
     return np.frombuffer(b"".join(encoded), np.uint8), offsets.astype(np.int64)
 

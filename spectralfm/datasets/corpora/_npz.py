@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .._download import refuse_bomb
 from .._npz import UNREADABLE
-from ._record import UNSTATED, Item, Record, Source
+from ._record import MODALITIES, UNSTATED, Item, Record, Source
 
 LARGEST_ARRAY = 4 << 30
 """Bytes of the largest array: 4 GiB."""
@@ -144,6 +144,12 @@ class NpzSource(Source):
         for key in ("modality", "quantity", "source", *ID_COLUMNS):
             if key in arrays and arrays[key].shape not in ((), (n,)):
                 raise ValueError(f"{self.path}: {key} has shape {arrays[key].shape}, not ({n},).")
+        unknown = set(self._column("modality") or []) - set(MODALITIES)
+        if unknown and self.modality is None:
+            names = ", ".join(MODALITIES)
+            raise ValueError(
+                f"{self.path}: modality {min(unknown)!r} is none of {names}. Pass modality=."
+            )
         for column, wanted in self.exclude.items():
             if column not in arrays or arrays[column].shape != (n,):
                 raise ValueError(f"{self.path} holds no {column} a row to leave rows out by.")
