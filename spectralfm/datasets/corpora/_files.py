@@ -73,7 +73,7 @@ class FolderSource(Source):
 
     def _options(self) -> str:
         listing = "\n".join(f"{self._label(f)} {f.lstat().st_size}" for f in self._files)
-        return f"{self.unit} {self.pattern} {len(self)} {zlib.crc32(listing.encode()):08x}"
+        return f"{self.unit} {self.pattern} {len(self)} {zlib.crc32(os.fsencode(listing)):08x}"
 
     def leave_out(self, *paths: Path) -> None:
         """Leave out files and folders: what the corpus itself is written to.
