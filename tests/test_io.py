@@ -276,6 +276,7 @@ def test_damaged_jcamp(old, new, message, tmp_path):
         ("Wavelength\tR\n1100\t1\n1102\t3\n", "nm", [1100, 1102], ["R"]),
         ("Raman shift, counts\n-100 , 5\n150 , 6\n", "cm-1", [-100, 150], ["counts"]),
         ("cm-1 A\n3999,5 0,125\n3998,0 0,25\n3990 0\n", "cm-1", [3990, 3998, 3999.5], ["A"]),
+        ("ASD export\nWavelength (nm)\tR\n900\t1\n901\t2\n", "nm", [900, 901], ["R"]),
         ("\ufeffnm;y\r\n900;1\r\n901;2\r\n\r\n", "nm", [900, 901], ["y"]),
     ],
 )

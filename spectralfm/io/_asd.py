@@ -115,10 +115,9 @@ def read_asd(path: str | os.PathLike[str], *, unit: str | None = None) -> Spectr
 
 
 def is_asd(data: bytes) -> bool:
-    """Tell whether a file begins like one of ASD."""
-    return data[:3] == b"ASD" or (
-        data[:2] == b"as" and data[2:3] in tuple(b"2 3 4 5 6 7 8".split())
-    )
+    """Tell whether a file begins like one of ASD; text that begins with these letters does not."""
+    begins = data[:3] in (b"ASD", *(b"as%d" % version for version in range(2, 9)))
+    return begins and b"\0" in data[:HEADER]
 
 
 def _array(data: bytes, at: int, dtype: np.dtype, n: int, path: Path) -> np.ndarray:
