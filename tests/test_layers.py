@@ -30,6 +30,7 @@ LAYERS = {
     "io": 2,
     "plotting": 2,
     "comparison": 3,
+    "workflow": 3,
     "cli": 4,
     "__main__": 4,
 }

@@ -21,6 +21,7 @@ from ..comparison import (
     tablets_set,
     write_table,
 )
+from ._own_files import add_own_files
 
 SETS = {"corn": corn_set, "tablets": tablets_set, "simulated": simulated_set}
 
@@ -44,17 +45,7 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     demo.add_argument("--dataset", choices=list(SETS), help="spectra to use (default: corn)")
     demo.add_argument("--source", help="instrument of the calibration (default: m5, or tablets: 1)")
     demo.add_argument("--target", help="instrument to move it to (default: mp6, or tablets: 2)")
-    own = demo.add_argument_group(
-        "spectra of your own",
-        "The first column holds the sample id, columns named by a number are channels, other "
-        "columns of numbers are properties.",
-    )
-    own.add_argument("--source-csv", metavar="CSV", help="calibration spectra and values, source")
-    own.add_argument("--target-csv", metavar="CSV", help="test spectra and values, target")
-    own.add_argument(
-        "--standards-csv", metavar="CSV", help="samples of the source file, measured on the target"
-    )
-    own.add_argument("--unit", choices=["nm", "um", "cm-1"], help="unit of the channels")
+    add_own_files(demo)
     demo.add_argument("--property", metavar="NAME", help="default: the first one; or all")
     demo.add_argument(
         "--standards", type=int, metavar="N", help="default: 10; with files of your own, all"

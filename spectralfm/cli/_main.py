@@ -9,6 +9,7 @@ from typing import TextIO
 from .. import __version__
 from ._corpus import add_corpus
 from ._demo import add_demo
+from ._runs import add_runs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,17 +23,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 2 after an error, which is told in one line on stderr.
+        Exit status: 0; 1 if a check of ``smoke`` failed; or 2 after an error, which is told in one
+        line on stderr.
     """
     args = _parser().parse_args(argv)
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            args.run(args)
+            status = args.run(args)
         except (OSError, ValueError, ImportError) as error:
             print(f"spectralfm: error: {' '.join(str(error).split())}", file=sys.stderr)
             return 2
-    return 0
+    return status or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,8 +43,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="spectralfm", description="Move a spectroscopic calibration between instruments."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", dest="command"
+    )
     add_demo(commands)
+    add_runs(commands)
     add_corpus(commands)
     return parser
 

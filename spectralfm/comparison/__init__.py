@@ -21,6 +21,7 @@ from ._compare import (
 from ._csv_files import CSVFiles
 from ._figure import check_figure_path, draw_figure
 from ._methods import METHODS
+from ._npz_file import npz_set
 from ._paired_set import PairedSet, corn_set, simulated_set, tablets_set
 from ._table import format_table, write_table
 from ._task import TransferTask
@@ -40,6 +41,7 @@ __all__ = [
     "draw_figure",
     "figures_of_merit",
     "format_table",
+    "npz_set",
     "simulated_set",
     "standards_curves",
     "tablets_set",

@@ -85,7 +85,7 @@ class CSVFiles(NamedTuple):
         """
         name = choose(property_name, self.property_names, what="property")
         column = self.property_names.index(name)
-        (X, target, standards), remarks = self._on_one_axis()
+        (X, target, standards), wavenumbers, remarks = self._on_one_axis()
         y, rows = self.source.y[:, column], self.standards.rows
         known, known_rows = np.isfinite(y), np.isfinite(y[rows])
         for all_known, what in ((known, "calibration samples"), (known_rows, "standards")):
@@ -104,6 +104,7 @@ class CSVFiles(NamedTuple):
             X_test=target[test],
             y_test=self.target.y[test, column],
             remarks=(*remarks, *remark),
+            wavenumbers=wavenumbers,
         )
 
     def _test_rows(self, column: int, name: str) -> tuple[NDArray[np.intp], list[str]]:
@@ -129,8 +130,8 @@ class CSVFiles(NamedTuple):
             return test, []
         return test, [f"{left_out} target samples are calibration samples, and are not tested."]
 
-    def _on_one_axis(self) -> tuple[list[Array], list[str]]:
-        """Return source, target and standards on one axis, and a remark if they were resampled."""
+    def _on_one_axis(self) -> tuple[list[Array], Array, list[str]]:
+        """Return source, target and standards on one axis, it, and a remark if it is a new one."""
         groups = [self.source.X, self.target.X, self.standards.target]
         unit = "cm-1" if self.source.wavelengths is None else "nm"
         source = self.source.wavenumbers if unit == "cm-1" else self.source.wavelengths
@@ -144,9 +145,14 @@ class CSVFiles(NamedTuple):
         axis = source if same else common_axis(source, target, unit=unit)
         axes = (source, target, target)
         groups = [resample(X, old, axis, unit=unit) for X, old in zip(groups, axes, strict=True)]
+        wavenumbers = convert_axis(axis, unit, "cm-1")
         if same:
-            return groups, []
-        return groups, [
-            f"The instruments have different axes: all spectra are resampled to {len(axis)}\n"
-            f"channels from {axis[0]:g} to {axis[-1]:g} {unit}."
-        ]
+            return groups, wavenumbers, []
+        return (
+            groups,
+            wavenumbers,
+            [
+                f"The instruments have different axes: all spectra are resampled to {len(axis)}\n"
+                f"channels from {axis[0]:g} to {axis[-1]:g} {unit}."
+            ],
+        )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from ..axis import convert_axis
 from ..datasets import fetch_corn, fetch_tablets, make_instrument_pair
 from ..transfer import Standards
 from ._task import Array, TransferTask, choose
@@ -40,6 +41,8 @@ class PairedSet(NamedTuple):
     default_pair: tuple[str, str]
     split: Callable[[int], tuple[Rows, Rows]]
     """Seed to rows of the calibration and of the test samples."""
+    wavenumbers: Array | None = None
+    """Axis of all spectra (n_channels,), cm-1, where it is known."""
 
     def task(
         self,
@@ -63,7 +66,8 @@ class PairedSet(NamedTuple):
         Returns
         -------
         TransferTask
-            All calibration samples are pairs, so a full recalibration is possible.
+            All calibration samples are pairs, so a full recalibration is possible. Samples without
+            reference value are left out.
 
         Raises
         ------
@@ -78,7 +82,7 @@ class PairedSet(NamedTuple):
         property_name = choose(property_name, self.property_names, what="property")
         column = self.property_names.index(property_name)
         y = self.y[:, column]
-        calibration, test = self.split(seed)
+        calibration, test = (rows[np.isfinite(y[rows])] for rows in self.split(seed))
         X, X_target = self.spectra[source], self.spectra[target]
         return TransferTask(
             dataset=self.name,
@@ -92,6 +96,7 @@ class PairedSet(NamedTuple):
             X_test=X_target[test],
             y_test=y[test],
             seed=seed,
+            wavenumbers=self.wavenumbers,
         )
 
 
@@ -121,7 +126,8 @@ def corn_set() -> PairedSet:
         corn.target_names,
         ["%"] * 4,
         ("m5", "mp6"),
-        _random_split(len(corn.y)),
+        random_split(len(corn.y)),
+        convert_axis(corn.wavelengths, "nm", "cm-1"),
     )
 
 
@@ -159,6 +165,7 @@ def tablets_set() -> PairedSet:
         ["mg", None, "mg"],
         ("1", "2"),
         split,
+        convert_axis(tablets.wavelengths[sound], "nm", "cm-1"),
     )
 
 
@@ -196,11 +203,12 @@ def simulated_set(
         pair.target_names,
         ["%"] * len(pair.target_names),
         ("source", "target"),
-        _random_split(n_samples),
+        random_split(n_samples),
+        convert_axis(pair.wavelengths, "nm", "cm-1"),
     )
 
 
-def _random_split(n_samples: int) -> Callable[[int], tuple[Rows, Rows]]:
+def random_split(n_samples: int) -> Callable[[int], tuple[Rows, Rows]]:
     """Return the rule that draws the test samples."""
     n_test = round(TEST_SHARE * n_samples)
 

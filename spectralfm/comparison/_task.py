@@ -41,6 +41,8 @@ class TransferTask(NamedTuple):
     """Seed of the split, if it was drawn."""
     remarks: tuple[str, ...] = ()
     """What was done to the data and must be known."""
+    wavenumbers: Array | None = None
+    """Axis of all spectra (n_channels,), cm-1, where it is known."""
 
     @property
     def can_recalibrate(self) -> bool:
