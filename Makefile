@@ -24,7 +24,7 @@ $(VENV)/%.stamp: setup.cfg pyproject.toml constraints.txt
 	    exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plot$(if $(filter test,$*),$(comma)test)]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plot$(if $(filter test,$*),$(comma)io$(comma)corpus$(comma)test)]"
 	touch $@
 
 comma := ,

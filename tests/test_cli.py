@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from spectralfm import cli
+from spectralfm.cli import _demo
 from spectralfm.comparison import METHODS, RECALIBRATION, simulated_set
 from spectralfm.datasets import _corn
 
@@ -21,11 +22,11 @@ def small_and_offline(monkeypatch, tmp_path):
     monkeypatch.delenv("SPECTRALFM_OFFLINE", raising=False)
     monkeypatch.setenv("SPECTRALFM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(_corn, "URL", "file:///there/is/no/corn.mat_.zip")
-    monkeypatch.setattr(cli, "simulated_set", lambda: simulated_set(40, 40))
-    monkeypatch.setitem(cli.SETS, "simulated", lambda: simulated_set(40, 40))
-    monkeypatch.setattr(cli, "N_SPLITS", 2)
-    monkeypatch.setattr(cli, "COUNTS", (3, 5))
-    monkeypatch.setattr(cli, "CURVES", ("SST", RECALIBRATION))
+    monkeypatch.setattr(_demo, "simulated_set", lambda: simulated_set(40, 40))
+    monkeypatch.setitem(_demo.SETS, "simulated", lambda: simulated_set(40, 40))
+    monkeypatch.setattr(_demo, "N_SPLITS", 2)
+    monkeypatch.setattr(_demo, "COUNTS", (3, 5))
+    monkeypatch.setattr(_demo, "CURVES", ("SST", RECALIBRATION))
     monkeypatch.chdir(tmp_path)
 
 
@@ -164,7 +165,7 @@ def test_python_m_spectralfm():
 @pytest.mark.skipif(not REAL, reason="SPECTRALFM_DATA is not set: no real spectra")
 def test_corn_moves_from_m5_to_mp6(monkeypatch, capsys):
     monkeypatch.setenv("SPECTRALFM_DATA", REAL)
-    monkeypatch.setattr(cli, "COUNTS", ())
+    monkeypatch.setattr(_demo, "COUNTS", ())
     assert cli.main(["demo", "--property", "protein"]) == 0
     assert capsys.readouterr().out.startswith("Protein (%), corn, m5 to mp6, seed 0\n50 calib")
     scores = {row["method"]: float(row["score"]) for row in table()}

@@ -11,7 +11,15 @@ from numpydoc.validate import validate
 from test_bad_input import good, made
 from test_estimator_checks import CLASSICAL
 
-SUBPACKAGES = ("axis", "datasets", "metrics", "model_selection", "transfer")
+SUBPACKAGES = (
+    "axis",
+    "datasets",
+    "datasets.corpora",
+    "io",
+    "metrics",
+    "model_selection",
+    "transfer",
+)
 
 # Not asked for: an extended summary (ES01), a See Also section and its wording (SA01, SA04), a name
 # for the one value returned (RT02), and the layout that ruff checks.

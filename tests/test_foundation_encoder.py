@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 
+from spectralfm.axis import guess_modality
 from spectralfm.checkpoint import CorruptWeightsError, build_module, load_weights
 from spectralfm.foundation import SpectralFMEncoder
-from spectralfm.foundation._spectral_axis import guess_modality
 from spectralfm.nn.embedding import MODALITIES
 from spectralfm.nn.encoder import SpectralEncoder
 

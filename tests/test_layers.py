@@ -97,7 +97,9 @@ def test_the_package_offers_every_public_part():
         _ = spectralfm.utils
 
 
-LIGHT = ("axis", "metrics", "model_selection", "datasets", "transfer", "plotting", "comparison")
+LIGHT = (
+    "axis", "metrics", "model_selection", "io", "datasets", "transfer", "plotting", "comparison",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,16 @@ Three units exist: ``"nm"`` and ``"um"`` for wavelengths, ``"cm-1"`` for wavenum
 """
 
 from ._axis import UNITS, check_axis, common_axis, convert_axis
+from ._modality import guess_modality
 from ._resample import resample
 from ._resampler import Resampler
 
-__all__ = ["UNITS", "Resampler", "check_axis", "common_axis", "convert_axis", "resample"]
+__all__ = [
+    "UNITS",
+    "Resampler",
+    "check_axis",
+    "common_axis",
+    "convert_axis",
+    "guess_modality",
+    "resample",
+]

@@ -1,5 +1,6 @@
 """Spectra to transfer calibrations on: original sets, files of your own, simulated pairs."""
 
+from . import corpora
 from ._corn import fetch_corn
 from ._csv import load_spectra_csv
 from ._csv_pair import load_csv_pair
@@ -8,6 +9,7 @@ from ._simulated import make_instrument_pair
 from ._tablets import fetch_tablets
 
 __all__ = [
+    "corpora",
     "fetch_corn",
     "fetch_tablets",
     "load_csv_pair",

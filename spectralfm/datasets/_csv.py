@@ -1,7 +1,6 @@
 """Spectra of your own, from CSV files."""
 
 import os
-import re
 import warnings
 from pathlib import Path
 
@@ -10,10 +9,9 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from .._validation import check_matrix
-from ..axis import UNITS, check_axis, convert_axis
-from ._csv_table import Table, number, read_table
+from ..axis import convert_axis
+from ..io._table import CHANNEL, Table, channel_axis, channel_values, number, read_table
 
-CHANNEL = re.compile(r"X?(-?\d+(?:[.,]\d+)?)\s*(nm|um|µm|cm-1)?")
 MISSING = ("", "na", "n/a", "nan")
 
 
@@ -95,17 +93,10 @@ def _spectra(table: Table, unit: str | None, name: str) -> Bunch:
             "fewer than two columns are named by a number, so there are no spectra. Name each "
             "channel by its position, for example 1100."
         )
-    axis, unit = _axis([match for match in matches if match], unit)
-    X = np.empty((len(rows), len(channels)))
-    for i, row in enumerate(rows):
-        for j, k in enumerate(channels):
-            value = number(row[k], decimal_comma)
-            if value is None:
-                raise ValueError(
-                    f"line {lines[i]}, column {header[k]}: {row[k]!r} is no absorbance. Write "
-                    "numbers without thousands separators, and remove incomplete spectra."
-                )
-            X[i, j] = value
+    axis, unit = channel_axis([match for match in matches if match], unit)
+    X = channel_values(table, channels)
+    if unit == "um":
+        axis, unit = convert_axis(axis, "um", "nm"), "nm"
     if axis[0] > axis[-1]:
         warnings.warn(f"{name}: the channels descend; they are sorted.")
         axis, X = axis[::-1].copy(), X[:, ::-1].copy()
@@ -145,31 +136,3 @@ def _property(
             "empty if it is not known."
         )
     return np.asarray([numbers.get(i, np.nan) for i in range(len(cells))], dtype=np.float64)
-
-
-def _axis(matches: list[re.Match[str]], unit: str | None) -> tuple[NDArray[np.float64], str]:
-    """Return the axis in nm or cm-1."""
-    positions = np.asarray([float(match[1].replace(",", ".")) for match in matches])
-    stated = {match[2].replace("µ", "u") for match in matches if match[2]}
-    if unit is not None:
-        stated.add(unit)
-    if len(stated) > 1:
-        raise ValueError(f"the channels are in {' and in '.join(sorted(stated))}: state one unit.")
-    if not stated:
-        stated = {candidate for candidate in UNITS if _is_axis(positions, candidate)}
-    if len(stated) > 1:
-        raise ValueError(
-            f"the channels, {positions[0]:g} to {positions[-1]:g}, could be in "
-            f"{' or '.join(sorted(stated))}: pass unit=."
-        )
-    found = stated.pop() if stated else "nm"
-    axis = check_axis(positions, unit=found, name="the axis of the channels")
-    return (convert_axis(axis, "um", "nm"), "nm") if found == "um" else (axis, found)
-
-
-def _is_axis(positions: NDArray[np.float64], unit: str) -> bool:
-    try:
-        check_axis(positions, unit=unit)
-    except ValueError:
-        return False
-    return True

@@ -82,16 +82,10 @@ def unzip(archive: bytes, member: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             for info in files.infolist():
-                inside = PurePosixPath(info.filename.replace("\\", "/"))
-                if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
-                    raise ValueError(f"The archive names a path outside of it: {info.filename!r}.")
+                inside = inner_path(info)
                 if inside.name != member or inside.parts[0] == "__MACOSX":
                     continue
-                if info.file_size > min(LARGEST_FILE, LARGEST_RATIO * max(info.compress_size, 1)):
-                    raise ValueError(
-                        f"{info.filename} grows from {info.compress_size} to {info.file_size} "
-                        "bytes when unpacked: the archive is not the one expected."
-                    )
+                refuse_bomb(info)
                 return files.read(info)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise ValueError(
@@ -99,6 +93,23 @@ def unzip(archive: bytes, member: str) -> bytes:
             "a login page of the network looks like this, too."
         ) from None
     raise ValueError(f"The archive does not hold {member}. The publisher may have changed it.")
+
+
+def inner_path(info: zipfile.ZipInfo) -> PurePosixPath:
+    """Return the path of a file in an archive; raise if it leads out of the archive."""
+    inside = PurePosixPath(info.filename.replace("\\", "/"))
+    if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
+        raise ValueError(f"The archive names a path outside of it: {info.filename!r}.")
+    return inside
+
+
+def refuse_bomb(info: zipfile.ZipInfo, largest: int = LARGEST_FILE) -> None:
+    """Raise if a file of an archive would grow beyond ``largest`` bytes or a thousandfold."""
+    if info.file_size > min(largest, LARGEST_RATIO * max(info.compress_size, 1)):
+        raise ValueError(
+            f"{info.filename} grows from {info.compress_size} to {info.file_size} "
+            "bytes when unpacked: the archive is not the one expected."
+        )
 
 
 def write_atomically(path: Path, content: bytes) -> None:

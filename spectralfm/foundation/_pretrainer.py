@@ -10,11 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._net import isolated, seed_of
 from .._validation import check_spectra, forget
+from ..axis import guess_modality
 from ..checkpoint import dump_weights, parse_weights, save_weights
 from ..nn.encoder import SpectralEncoder
 from ._pretrain import SpectraGroup, pretrain
 from ._pretraining_parameters import CONSTRAINTS, LOSSES, SIZES, TRAINING, numbered, plain
-from ._spectral_axis import enough_channels, guess_modality, resolve_axis
+from ._spectral_axis import enough_channels, resolve_axis
 from ._torch_estimator import EncoderMixin
 
 

@@ -20,15 +20,6 @@ NEUTRAL_NM = (1000.0, 2500.0)
 FEWEST = 4
 """Channels that the network's interpolation needs."""
 
-LOWEST_NIR = 4000.0
-"""cm-1; spectra whose middle lies above are near infrared."""
-
-HIGHEST_RAMAN = 3700.0
-"""cm-1; no Raman band lies above, and spectrometers stop there."""
-
-LOWEST_MIR = 350.0
-"""cm-1; optics of KBr end here, Raman spectra go on."""
-
 
 def resolve_axis(
     columns: Any,
@@ -86,28 +77,6 @@ def resolve_axis(
         "are wavelengths in nm."
     )
     return convert_axis(np.linspace(*NEUTRAL_NM, n_channels), "nm", "cm-1"), False
-
-
-def guess_modality(axis: Array) -> str:
-    """Tell the kind of spectra from their wavenumbers.
-
-    Parameters
-    ----------
-    axis : ndarray of shape (n_channels,)
-        Wavenumbers in cm-1.
-
-    Returns
-    -------
-    {"NIR", "MIR", "Raman", "unknown"}
-        NIR if the middle of the axis lies above 4000 cm-1; else MIR if it reaches beyond 3700 cm-1,
-        Raman if it begins below 350 cm-1, and unknown where both record.
-    """
-    low, high = axis.min(), axis.max()
-    if (low + high) / 2 > LOWEST_NIR:
-        return "NIR"
-    if high > HIGHEST_RAMAN:
-        return "MIR"
-    return "Raman" if low < LOWEST_MIR else "unknown"
 
 
 def enough_channels(X: Array, axis: Array) -> tuple[Array, Array]:

@@ -22,10 +22,11 @@ from torch import Tensor
 
 from .. import __version__
 from .._net import isolated, seed_of
+from ..axis import guess_modality
 from ..checkpoint import build_module, dump_weights, load_weights, parse_weights
 from ..nn.embedding import MODALITIES
 from ..nn.encoder import Encoding, SpectralEncoder
-from ._spectral_axis import enough_channels, guess_modality, resolve_axis
+from ._spectral_axis import enough_channels, resolve_axis
 
 Array = NDArray[np.float64]
 Read = Callable[[SpectralEncoder, Encoding], Tensor]
