@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-TILE = 16384
+TILE = 32768
 """Values of x in one tile of the recursion: its buffers stay in a CPU's cache."""
 
 BLOCK = 512
