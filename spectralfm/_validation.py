@@ -1,6 +1,7 @@
 """Every error about data is worded here: scikit-learn's words first, then the remedy."""
 
 import warnings
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -85,11 +86,16 @@ def check_spectra(
     ------
     ValueError
         If ``X`` is not a finite, real, two-dimensional array of the expected width, holds a
-        masked or absurd value or an all-zero row, or has no column names although ``fit`` saw some.
+        masked or absurd value or an all-zero row, or has no or other column names than in ``fit``.
     """
     refuse_masked(X)
     refuse_text(X)
     fitted_names = None if reset else getattr(estimator, "feature_names_in_", None)
+    positions = _numeric_names(X)
+    if reset:
+        estimator._positions_in_ = positions
+    elif fitted_names is None:
+        fitted_names = getattr(estimator, "_positions_in_", None)
     if fitted_names is not None and not hasattr(X, "columns"):
         raise ValueError(
             f"X has no column names, but {type(estimator).__name__} was fitted on a DataFrame with "
@@ -101,8 +107,34 @@ def check_spectra(
         )
     except ValueError as error:
         raise _with_remedy(error) from None
+    _check_positions(None if reset else getattr(estimator, "_positions_in_", None), positions)
     check_values(spectra)
     return spectra
+
+
+def _numeric_names(X: ArrayLike) -> NDArray[np.float64] | None:
+    """Return column names that are positions, which scikit-learn neither keeps nor compares."""
+    names = list(getattr(X, "columns", ()))
+    if not all(isinstance(name, Real) for name in names) or names == list(range(len(names))):
+        return None
+    return np.array(names, dtype=np.float64)
+
+
+def _check_positions(fitted: NDArray[np.float64] | None, given: NDArray[np.float64] | None) -> None:
+    """Refuse columns named by other numbers, or in another order, than in ``fit``."""
+    if fitted is None or (given is not None and np.allclose(given, fitted, rtol=1e-6, atol=0)):
+        return
+    if given is None:
+        raise ValueError(
+            "The feature names should match those that were passed during fit: these are not "
+            "positions of channels. Pass the DataFrame with the columns of fit."
+        )
+    first = int(np.argmax(~np.isclose(given, fitted, rtol=1e-6, atol=0)))
+    raise ValueError(
+        f"The feature names should match those that were passed during fit: column {first} is "
+        f"{given[first]:.6g}, but was {fitted[first]:.6g}. Put the columns in the order of fit, or "
+        "resample with spectralfm.axis.resample."
+    )
 
 
 def check_matrix(X: ArrayLike, *, name: str) -> NDArray[np.float64]:

@@ -253,6 +253,30 @@ def test_other_columns(estimator, frame):
         apply(estimator, frame)
 
 
+POSITIONS = 1100.0 + 2 * np.arange(40)
+MOVED = (
+    lambda X: X.iloc[:, ::-1],
+    lambda X: X.set_axis(POSITIONS + 2, axis=1),
+    lambda X: X.set_axis(NAMES, axis=1),
+    lambda X: X.to_numpy(),
+)
+
+
+@every
+@pytest.mark.filterwarnings("ignore:X has feature names")
+def test_other_positions(estimator):
+    """Columns named by numbers, which scikit-learn does not compare."""
+    frame = pd.DataFrame(CALIBRATION, columns=POSITIONS)
+    estimator = made(estimator)
+    known = good(estimator)
+    known["X"] = pd.DataFrame(known["X"], columns=POSITIONS)
+    estimator.fit(**known)
+    apply(estimator, frame)
+    for move in MOVED:
+        with pytest.raises(ValueError, match="should match those|no column names"):
+            apply(estimator, move(frame))
+
+
 @every
 def test_array_after_data_frame(estimator):
     with pytest.raises(ValueError, match="X has no column names.* Pass a DataFrame"):

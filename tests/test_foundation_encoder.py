@@ -1,6 +1,7 @@
 """SpectralFMEncoder: what it returns, what it knows of the axis, and how it survives a pickle."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -87,6 +88,23 @@ def test_bad_axes_are_refused(tiny_weights, X):
         SpectralFMEncoder(tiny_weights, wavelengths=WAVELENGTHS[1:]).fit(X)
     with pytest.warns(UserWarning, match="trained from 400 to 15000"):
         SpectralFMEncoder(tiny_weights, wavelengths=WAVELENGTHS / 2.5).fit(X)
+
+
+def test_column_names_against_the_axis(tiny_weights, X):
+    model = SpectralFMEncoder(tiny_weights, wavelengths=WAVELENGTHS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for names in (WAVELENGTHS, WAVELENGTHS / 1000, 1e7 / WAVELENGTHS, range(1, 61)):
+            model.fit(pd.DataFrame(X, columns=names))
+    with pytest.warns(UserWarning, match="1150 to 2550, but wavelengths says otherwise"):
+        model.fit(pd.DataFrame(X, columns=WAVELENGTHS + 50))
+
+
+def test_a_device_that_is_not_there(tiny_weights, X):
+    encoder = SpectralFMEncoder(tiny_weights, wavelengths=WAVELENGTHS, device="cuda")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="torch finds no CUDA"):
+            encoder.fit(X)
 
 
 @pytest.mark.parametrize(

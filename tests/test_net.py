@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 import subprocess
 import sys
 
@@ -98,12 +99,14 @@ def test_threads_of_torch_are_restored():
     assert set(seen) == {1} and torch.get_num_threads() == before
 
 
-def test_ctrl_c_is_not_swallowed():
+@pytest.mark.parametrize("saved", [False, True])
+def test_ctrl_c_is_not_swallowed(tmp_path, saved):
     def interrupted(module, batch, training):
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+        return squared(module, batch, training)
 
     with pytest.raises(KeyboardInterrupt):
-        trained(loss=interrupted)
+        trained(loss=interrupted, checkpoint_dir=tmp_path if saved else None)
 
 
 def test_not_a_number_is_named():
@@ -239,6 +242,17 @@ def test_resume_is_exact(tmp_path, stops, ema_decay):
     for record in (*logged, *uninterrupted.history):
         del record["seconds"]
     assert logged == uninterrupted.history
+
+
+def test_a_truncated_newest_state_resumes_from_the_one_before(tmp_path):
+    arguments = {"checkpoint_dir": tmp_path, "checkpoint_every": 2}
+    with pytest.raises(KeyboardInterrupt):
+        trained(loss=stopped_at(11), **arguments)
+    older, newest = sorted(tmp_path.glob("step-*"))
+    newest.write_bytes(newest.read_bytes()[:-20])
+    with pytest.warns(UserWarning, match=f"Going back to {older.name}"):
+        module, _ = trained(**arguments)
+    assert torch.equal(weights(module), weights(trained()[0]))
 
 
 def test_resume_refuses_another_run(tmp_path):

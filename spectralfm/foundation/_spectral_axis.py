@@ -57,17 +57,21 @@ def resolve_axis(
     Warns
     -----
     UserWarning
-        If nothing was said about the axis.
+        If nothing was said about the axis, or column names say otherwise than the arguments.
     """
     nm, cm = f"{prefix}wavelengths", f"{prefix}wavenumbers"
     if wavelengths is not None and wavenumbers is not None:
         raise ValueError(f"Give either {nm} or {cm}, not both.")
+    named = axis_in_names(columns)
     if wavenumbers is not None:
-        return check_axis(wavenumbers, unit="cm-1", n_channels=n_channels, name=cm), True
+        axis = check_axis(wavenumbers, unit="cm-1", n_channels=n_channels, name=cm)
+        _compare_names(named, axis, stated=cm)
+        return axis, True
     if wavelengths is not None:
         axis = check_axis(wavelengths, unit="nm", n_channels=n_channels, name=nm)
-        return convert_axis(axis, "nm", "cm-1"), True
-    named = axis_in_names(columns)
+        axis = convert_axis(axis, "nm", "cm-1")
+        _compare_names(named, axis, stated=nm)
+        return axis, True
     if named is not None:
         axis = check_axis(named, unit="nm", n_channels=n_channels, name="the axis in column names")
         return convert_axis(axis, "nm", "cm-1"), True
@@ -77,6 +81,20 @@ def resolve_axis(
         "are wavelengths in nm."
     )
     return convert_axis(np.linspace(*NEUTRAL_NM, n_channels), "nm", "cm-1"), False
+
+
+def _compare_names(named: Array | None, axis: Array, *, stated: str) -> None:
+    """Warn where columns are named by positions that are not those stated, in nm, um or cm-1."""
+    if named is None:
+        return
+    units = [axis]  # Raman shifts, which may be 0 or negative, have no wavelength
+    if (axis > 0).all():
+        units += [convert_axis(axis, "cm-1", "nm"), convert_axis(axis, "cm-1", "um")]
+    if not any(np.allclose(named, one, rtol=1e-3, atol=0) for one in units):
+        warnings.warn(
+            f"The columns are named {named[0]:g} to {named[-1]:g}, but {stated} says otherwise and "
+            "is taken: leave it out if the names are right."
+        )
 
 
 def enough_channels(X: Array, axis: Array) -> tuple[Array, Array]:
@@ -108,11 +126,12 @@ def enough_channels(X: Array, axis: Array) -> tuple[Array, Array]:
 
 
 def axis_in_names(columns: Any) -> Array | None:
-    """Return column names as numbers; None if they are not, or merely count the columns."""
+    """Return column names as numbers; None if they are not, or count the columns from 0 or 1."""
     if columns is None:
         return None
     try:
         values = np.array([float(name) for name in columns])
     except (TypeError, ValueError):
         return None
-    return None if np.array_equal(values, np.arange(len(values))) else values
+    counted = np.arange(len(values))
+    return None if any(np.array_equal(values, counted + k) for k in (0, 1)) else values

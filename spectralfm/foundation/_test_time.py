@@ -65,7 +65,7 @@ SpectralFMStandardizer
         ``loss_before`` and ``loss_after``, the reconstruction error under masks not trained on;
         ``accepted``, whether the adapted weights are in use; ``parameters``, ``n_steps``,
         ``n_spectra``, ``n_trained`` weights; ``changed``, for every tensor that is not as it was,
-        the norm of its change over its norm.
+        the norm of its change over its norm, before or after, whichever is larger.
 
     Raises
     ------
@@ -253,10 +253,10 @@ SpectralFMStandardizer
 
 
 def _changes(before: bytes, after: bytes) -> dict[str, float]:
-    """Return the relative change of every tensor that differs."""
+    """Return the change of every tensor that differs, relative to the larger of both."""
     old, new = parse_weights(before).state_dict, parse_weights(after).state_dict
     return {
-        name: float((new[name] - old[name]).norm() / old[name].norm().clamp(min=1e-12))
+        name: float((new[name] - old[name]).norm() / max(new[name].norm(), old[name].norm()))
         for name in old
         if not torch.equal(old[name], new[name])
     }

@@ -216,9 +216,12 @@ def resolve_device(device: str) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(device)
+        found = torch.device(device)
     except RuntimeError:
         raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device = {device!r}, but torch finds no CUDA: choose 'auto' or 'cpu'.")
+    return found
 
 
 def _versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ References
    50-62. https://doi.org/10.1016/0021-9045(72)90080-9
 """
 
+import math
 from typing import Any
 
 import torch
@@ -45,17 +46,26 @@ class LocalSplines:
         self.low, self.high = grid[:, order], grid[:, -order - 1]
         self.per_unit = self.n_cells / (self.high - self.low)
         self.zero_point = -self.low * self.per_unit
+        self.first_basis = torch.arange(
+            0, self.rows * n_in * self.n_basis, self.n_basis, device=x.device
+        )
+        self.place = torch.empty_like(self.first_basis)
+        self.buffers = x.new_empty(order + 6, self.rows, n_in)
+        if not uniform:
+            self._tabulate(grid)
+
+    def _tabulate(self, grid: Tensor) -> None:
+        """Prepare what a recursion on uneven knots looks up."""
+        order, (n_in, n_knots) = self.order, grid.shape
         self.inner_knots = grid.T[order + 1 : order + self.n_cells].contiguous()  # (G - 1, I)
         # 1 / (t_{m+j} - t_m) for every degree j, features padded to T entries: (I T,)
         self.steepness = [
             F.pad(1 / (grid[:, j:] - grid[:, :-j]), (0, j)).flatten() for j in range(1, order + 1)
         ]
         self.intercepts = [-grid.flatten() * steepness for steepness in self.steepness]
-        places = torch.arange(self.rows * n_in, device=x.device)
-        self.first_basis = places * self.n_basis
-        self.first_knot = places % n_in * n_knots
-        self.knot = torch.empty_like(places)
-        self.buffers = x.new_empty(order + 6, self.rows, n_in)
+        first_knot = torch.arange(0, n_in * n_knots, n_knots, device=grid.device)
+        self.first_knot = first_knot.repeat(self.rows)  # (r I,)
+        self.knot = torch.empty_like(self.first_knot)
 
     def expand(self, x: Tensor, out: Tensor) -> None:
         """Write all K basis functions of x (r, I) to ``out`` (r, I K)."""
@@ -63,7 +73,7 @@ class LocalSplines:
             place, values = self._recur(tile, self.order)
             flat = target.view(-1).zero_()
             for q, value in enumerate(values):
-                flat[q:].scatter_(0, place, value.view(-1).to(out.dtype))
+                flat[q:].index_copy_(0, place, value.view(-1).to(out.dtype))
 
     def contract(self, x: Tensor, grad: Tensor, out: Tensor) -> None:
         """Write to ``out`` (r, I) the gradient of x from that of its basis functions (r, I K)."""
@@ -104,25 +114,41 @@ class LocalSplines:
             for knot in self.inner_knots:
                 cell.add_(torch.ge(x, knot, out=moved))
         # Along this coordinate the last level goes straight on outside the grid.
-        tangent.mul_(self.order).add_(inside)
-        knot = self.knot[: x.numel()].copy_(cell.view(-1)).clamp_(0)  # NaN needs a place too
-        place = knot + self.first_basis[: x.numel()]
-        knot += self.first_knot[: x.numel()]
-        values[0].fill_(1.0)
+        torch.add(inside, tangent, alpha=self.order, out=tangent)
+        place = self.place[: x.numel()].copy_(cell.view(-1)).clamp_(0)  # NaN needs a place too
+        if not self.uniform:
+            torch.add(place, self.first_knot[: x.numel()], out=self.knot[: x.numel()])
+        place += self.first_basis[: x.numel()]
+        climb = self._climb_even if self.uniform else self._climb_uneven
+        values[0].fill_(1 / math.factorial(levels) if self.uniform else 1.0)
         for j in range(1, levels + 1):
-            at = tangent if j == self.order else inside
-            for q in range(j - 1, -1, -1):
-                if self.uniform:
-                    torch.add(at, j - 1 - q, out=share).mul_(1 / j)
-                else:
-                    self._look_up(self.intercepts, j, q, share)
-                    share.addcmul_(self._look_up(self.steepness, j, q, moved), at)
-                given = values[j] if q == j - 1 else moved
-                torch.mul(share, values[q], out=given)
-                values[q].sub_(given)
-                if q < j - 1:
-                    values[q + 1].add_(given)
+            climb(j, tangent if j == self.order else inside, values, share, moved)
         return place, values[: levels + 1]
+
+    def _climb_even(
+        self, j: int, at: Tensor, values: list[Tensor], share: Tensor, rest: Tensor
+    ) -> None:
+        """Go from degree j - 1 to j, on knots 1 apart and short of the factor 1 / j."""
+        torch.neg(at, out=rest).add_(1)
+        for q in range(j - 1, -1, -1):
+            if q == j - 1:
+                torch.mul(at, values[q], out=values[j])
+            else:
+                values[q + 1].addcmul_(torch.add(at, j - 1 - q, out=share), values[q])
+            values[q].mul_(torch.add(rest, q, out=share) if q else rest)
+
+    def _climb_uneven(
+        self, j: int, at: Tensor, values: list[Tensor], share: Tensor, moved: Tensor
+    ) -> None:
+        """Go from degree j - 1 to j."""
+        for q in range(j - 1, -1, -1):
+            self._look_up(self.intercepts, j, q, share)
+            share.addcmul_(self._look_up(self.steepness, j, q, moved), at)
+            given = values[j] if q == j - 1 else moved
+            torch.mul(share, values[q], out=given)
+            values[q].sub_(given)
+            if q < j - 1:
+                values[q + 1].add_(given)
 
 
 class SplineLinear(torch.autograd.Function):

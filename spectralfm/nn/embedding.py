@@ -229,7 +229,8 @@ class SpectralEmbedding(nn.Module):
         h = self.patch_proj(self.pieces(spectra))  # (B, N, P) -> (B, N, D)
         absent = spectra.hidden | spectra.padding_mask[:, 2:]
         h = torch.where(absent.unsqueeze(2), self.mask_token, h)
-        h = h + self.position_proj(self._position(spectra.axis))
+        axes = spectra.axis if spectra.axis.stride(0) else spectra.axis[:1]  # one, where shared
+        h = h + self.position_proj(self._position(axes))  # (B or 1, N, D)
         if modality is None:
             modality = torch.zeros((), dtype=torch.int64, device=h.device)
         domain = self.domain_tokens(modality).expand(len(h), -1).unsqueeze(1)  # (B, 1, D)

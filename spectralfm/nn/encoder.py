@@ -173,7 +173,7 @@ class SpectralEncoder(nn.Module):
             Tokens and latents.
         """
         spectra = self.embed.prepare(x, axis, mask)  # values on the grid: (B, G)
-        padding = spectra.padding_mask  # (B, N + 2)
+        padding = spectra.padding_mask if spectra.padding_mask.any() else None  # (B, N + 2)
         h = self.embed.tokens(spectra, modality)  # (B, N + 2, D): wavelet bands -> patch tokens
         h = self.mamba(h, padding)  # (B, N + 2, D): long range, linear in N
         mixed, balance = self.moe(self.moe_norm(h), padding)  # (B, N + 2, D), ()

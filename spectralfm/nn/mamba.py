@@ -9,6 +9,9 @@ each token decides what is kept and what is forgotten [1]_. A spectrum has no di
 scan runs to higher, one to lower wavenumbers, each with its own parameters, and their outputs are
 added [2]_.
 
+Inside a block the tokens come first, (N, B, E), so that each step of the scan and each tap of the
+convolution reads one piece of memory.
+
 Glossary: B batch, N tokens, D model width, E = expand x D inner width, S state, R rank of the step,
 K taps of the convolution. Departures from [1]_: LayerNorm for RMSNorm (its backward pass is four
 times as fast on a CPU); what comes after the last block is left to the encoder.
@@ -76,24 +79,26 @@ class SelectiveScan(nn.Module):
             )  # softplus gives the step
 
     def forward(self, x: Tensor, padding_mask: Tensor | None = None) -> Tensor:
-        """Scan tokens (B, N, E); one with ``padding_mask`` True leaves the state as it is."""
-        x = silu(self._convolved(x))
+        """Scan tokens (N, B, E); one with ``padding_mask`` True leaves the state as it is."""
+        x = silu(self._convolved(x), inplace=not torch.is_grad_enabled())
         rank, d_state = self.rank, self.A_log.shape[1]
-        step, b, c = self.x_proj(x).split([rank, d_state, d_state], 2)  # (B, N, R), 2 (B, N, S)
-        delta = softplus(self.dt_proj(step))  # (B, N, R) -> (B, N, E)
+        step, b, c = self.x_proj(x).split([rank, d_state, d_state], 2)  # (N, B, R), 2 (N, B, S)
+        delta = softplus(self.dt_proj(step))  # (N, B, R) -> (N, B, E)
         if padding_mask is not None:
             delta = delta.masked_fill(padding_mask.unsqueeze(2), 0.0)
         A = -torch.exp(self.A_log)
-        return selective_scan(x, delta, A, b, c, self.D, reverse=self.reverse)
+        x, delta, b, c = (part.transpose(0, 1) for part in (x, delta, b, c))  # (N, B) -> (B, N)
+        y = selective_scan(x, delta, A, b, c, self.D, reverse=self.reverse)
+        return y.transpose(0, 1)  # (B, N, E) -> (N, B, E)
 
     def _convolved(self, x: Tensor) -> Tensor:
         """Convolve with the tokens before, or after: by shifts, faster than conv1d on a CPU."""
-        n_tokens, n_before = x.shape[1], len(self.conv_weight) - 1
-        padded = pad(x, (0, 0, 0, n_before) if self.reverse else (0, 0, n_before, 0))
+        n_tokens, n_before = len(x), len(self.conv_weight) - 1
+        padded = pad(x, (0, 0, 0, 0, *((0, n_before) if self.reverse else (n_before, 0))))
         weight = self.conv_weight.flip(0) if self.reverse else self.conv_weight
-        y: Tensor = self.conv_bias
-        for k, tap in enumerate(weight):
-            y = torch.addcmul(y, padded[:, k : k + n_tokens], tap)  # (B, N, E)
+        y = torch.addcmul(self.conv_bias, padded[:n_tokens], weight[0])  # (N, B, E)
+        for k, tap in enumerate(weight[1:], 1):
+            y.addcmul_(padded[k : k + n_tokens], tap)
         return y
 
 
@@ -136,11 +141,13 @@ class MambaBlock(nn.Module):
         Tensor of shape (B, N, D)
             Tokens.
         """
-        x, gate = self.in_proj(self.norm(h)).chunk(2, dim=2)  # (B, N, 2E) -> (B, N, E), (B, N, E)
+        inner = self.in_proj(self.norm(h).transpose(0, 1))  # (B, N, D) -> (N, B, 2E)
+        x, gate = inner.chunk(2, dim=2)  # (N, B, E), (N, B, E)
         if padding_mask is not None:
+            padding_mask = padding_mask.t()  # (B, N) -> (N, B)
             x = x.masked_fill(padding_mask.unsqueeze(2), 0.0)
         y = self.up(x, padding_mask) + self.down(x, padding_mask)
-        return h + self.out_proj(y * silu(gate))  # (B, N, E) -> (B, N, D)
+        return h + self.out_proj(y * silu(gate)).transpose(0, 1)  # (N, B, E) -> (B, N, D)
 
 
 class MambaBackbone(nn.Module):

@@ -184,7 +184,7 @@ def _forward(
         torch.exp2(decay, out=decay)
         h.mul_(decay).addcmul_(b, driven)  # (B, S, 1), (B, 1, D) -> (B, S, D)
         torch.bmm(c, h, out=out)  # (B, 1, S) @ (B, S, D) -> (B, 1, D)
-    return _joined(y).contiguous(), kept
+    return _joined(y), kept
 
 
 def _backward(

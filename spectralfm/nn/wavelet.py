@@ -10,7 +10,8 @@ where :math:`\tilde x` is the signal extended beyond both ends by the chosen mod
 is split again. The filters [1]_ are laid out as small fixed matrices: a window of W = 2P + F - 2
 channels gives P coefficients in one product, the window then moves on by 2P. That multiplies some
 zeros, but a batch of matrix products reads the signals once and in place, where one multiply-add a
-tap would read them F times. Signals stand in columns meanwhile, so that windows are views.
+tap would read them F times. Signals stand in columns meanwhile, so that windows are views. Filters
+of two taps, Haar's, need no windows: sums and differences of neighbours are faster.
 
 Glossary: B batch, L channels of the signal, F taps of a filter, K coefficients of one level,
 P coefficients of one window, W channels of one window, Q windows.
@@ -105,10 +106,16 @@ class WaveletTransform(nn.Module):
         smooth = x.reshape(-1, x.shape[-1])  # (..., L) -> (B, L)
         with torch.autocast(x.device.type, enabled=False):  # fine details are small differences
             for n in range(self.level):
-                # The signals come in rows, the coefficients leave each level in columns.
-                smooth, detail = self._split(smooth, dim=0 if n else 1)  # -> (K, B), (K, B)
+                if self.n_taps == 2:
+                    smooth, detail = self._split_pairs(smooth)  # (B, L) -> (B, K), (B, K)
+                else:
+                    # The signals come in rows, the coefficients leave each level in columns.
+                    smooth, detail = self._split(smooth, dim=0 if n else 1)  # -> (K, B), (K, B)
                 details.append(detail)
-        return [_signals(band, x) for band in (smooth, *details[::-1])]  # (K, B) -> (..., K)
+        bands = [smooth, *details[::-1]]
+        if self.n_taps == 2:
+            return [band.reshape(*x.shape[:-1], -1) for band in bands]  # (B, K) -> (..., K)
+        return [_signals(band, x) for band in bands]  # (K, B) -> (..., K)
 
     def inverse(self, coefficients: Sequence[Tensor], n_channels: int | None = None) -> Tensor:
         """Put signals together again.
@@ -149,6 +156,15 @@ class WaveletTransform(nn.Module):
         smooth = torch.bmm(lo.expand(len(windows), -1, -1), windows)  # (Q, W, B) -> (Q, P, B)
         detail = torch.bmm(hi.expand(len(windows), -1, -1), windows)  # (Q, W, B) -> (Q, P, B)
         return smooth.flatten(0, 1)[:n_out], detail.flatten(0, 1)[:n_out]  # -> (K, B), (K, B)
+
+    def _split_pairs(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        n_out = pywt.dwt_coeff_len(x.shape[1], 2, self.mode)
+        if x.shape[1] % 2:
+            mode = "constant" if self.mode == "periodization" else self.mode
+            x = _extended(x, 0, 1, 0, mode, dim=1)
+        left, right = x.view(len(x), n_out, 2).unbind(2)  # (B, 2K) -> (B, K), (B, K)
+        gain = pywt.Wavelet(self.wavelet).dec_lo[0]  # dec_lo = [g, g], dec_hi = [-g, g]
+        return (left + right).mul_(gain), (left - right).mul_(gain)
 
     def _join(self, smooth: Tensor, detail: Tensor) -> Tensor:
         half, n_block = self.n_taps // 2, N_BLOCK
