@@ -121,7 +121,8 @@ def pretrain(
             )
             both = torch.cat([episode.first, episode.second]).to(device)
             features = encoder.features(encoder(both, episode.axis.to(device), kind))  # (2 n, d)
-            loss = episode_loss(*features.split(len(episode.y)), episode.y.to(device))
+            first, second = features.chunk(2)
+            loss = episode_loss(first, second, episode.y.to(device))
             terms["episode"] = episode_weight * loss.to(x.dtype)
         if is_training:
             return terms

@@ -178,7 +178,7 @@ class SpectralEncoder(nn.Module):
         h = self.mamba(h, padding)  # (B, N + 2, D): long range, linear in N
         mixed, balance = self.moe(self.moe_norm(h), padding)  # (B, N + 2, D), ()
         h = self.transformer(h + mixed, padding)  # (B, N + 2, D)
-        z = self.bottleneck(self.summary(h, padding))  # chem (B, Zc), inst (B, Zi), kl ()
+        z = self.bottleneck(self.summary(h, spectra.padding_mask))  # chem (B, Zc), inst (B, Zi)
         return Encoding(h, z.chem, z.inst, z.kl, balance, z, spectra)
 
     def reconstruct(self, encoding: Encoding) -> Tensor:
