@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from spectralfm.foundation import SpectraGroup
+from spectralfm.workflow._corpus_groups import as_absorbance
 
 SETS = ("earthlib_nir", "ecostress_nir", "ecostress_mir", "usgs06_nir", "usgs06_mir",
         "usgs07_aviris95_nir", "spectrapepper_raman")  # fmt: skip
@@ -19,13 +20,9 @@ def load(name: str) -> SpectraGroup:
             axis = np.broadcast_to(data["axis"].astype(float), X.shape)
         else:
             axis = np.linspace(data["axis_min"], data["axis_max"], X.shape[1], axis=1, dtype=float)
-        keep = np.isfinite(X).all(1) & (X.std(1) > 1e-4)
-        if "source" in data:
-            keep &= data["source"] != "prosail"  # simulated
-    if kind != "Raman":
-        X = X / 100 if np.nanmedian(X) > 2 else X  # percent
-        keep &= (X > 1e-3).mean(1) > 0.99
-        X = -np.log10(X.clip(1e-3, 2.0))
+        simulated = data["source"] == "prosail" if "source" in data else np.zeros(len(X), bool)
+        X, sound = as_absorbance(X, str(data["quantity"]))
+    keep = sound & ~simulated
     axis = axis if unit == "cm-1" else {"nm": 1e7, "um": 1e4}[unit] / axis
     shared = (axis[keep] == axis[keep][0]).all()
     return SpectraGroup(X[keep], axis[keep][0] if shared else axis[keep], kind)

@@ -9,6 +9,7 @@ from typing import TextIO
 from .. import __version__
 from ._corpus import add_corpus
 from ._demo import add_demo
+from ._pretrain import add_pretrain
 from ._runs import add_runs
 
 
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     add_demo(commands)
     add_runs(commands)
     add_corpus(commands)
+    add_pretrain(commands)
     return parser
 
 

@@ -114,7 +114,8 @@ def pretrain(
         known = labels[index][rows].to(device) if n_instruments else None
         kind = kinds[index].to(device)
         terms = pretraining_losses(model, x, axis, kind, views, known, **weights)
-        if episode_weight:
+        # An episode costs as much as all other terms; every second batch has one of double weight.
+        if episode_weight and (not is_training or torch.rand(()) < 0.5):
             generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
             episode = draw_episode(
                 spectra[index], axes[index], simulators[index].whole.modality, n_episode, generator
@@ -123,7 +124,8 @@ def pretrain(
             features = encoder.features(encoder(both, episode.axis.to(device), kind))  # (2 n, d)
             first, second = features.chunk(2)
             loss = episode_loss(first, second, episode.y.to(device))
-            terms["episode"] = episode_weight * loss.to(x.dtype)
+            share = 0.5 if is_training else 1.0
+            terms["episode"] = episode_weight / share * loss.to(x.dtype)
         if is_training:
             return terms
         return {name: terms[name] for name in VALIDATED if name in terms} or terms

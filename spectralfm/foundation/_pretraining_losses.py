@@ -9,7 +9,8 @@ From these two passes come all terms:
 * latent: from the chemistry latent a sketch of the spectrum before the instrument, and from both
   latents what the instrument changed;
 * contrastive: the target's projection of the second view;
-* bottleneck: both latents against the first instrument's parameters, and against known instruments;
+* bottleneck: both latents against the first instrument, its parameters, and known instruments;
+  the chemistry latent against that of the second view;
 * transport: chemistry latents of two groups of instruments have one distribution;
 * transfer: the first view, written as the second instrument would have recorded it.
 """
@@ -58,14 +59,14 @@ def pretraining_losses(
     instruments: Tensor | None = None,
     *,
     mask_ratio: float = 0.4,
-    masked_weight: float = 1.0,
+    masked_weight: float = 2.0,
     contrastive_weight: float = 0.05,
     denoising_weight: float = 1.0,
     latent_weight: float = 2.0,
-    physics_weight: float = 0.1,
+    physics_weight: float = 0.03,
     bottleneck_weight: float = 1.0,
     balance_weight: float = 0.05,
-    transport_weight: float = 0.02,
+    transport_weight: float = 0.005,
     transfer_weight: float = 0.2,
 ) -> dict[str, Tensor]:
     """Return every loss, weighted.
@@ -133,7 +134,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight : float
             weight=physics_weight,
         )
     target: Target | None = None
-    if contrastive_weight or transfer_weight:
+    if contrastive_weight or transfer_weight or bottleneck_weight:
         target = model.target(views.second_noisy, axis, modality)
     if contrastive_weight and target is not None:
         # Over the batch, as batch norm in the original: latents that do not differ do not agree.
@@ -144,7 +145,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight : float
         )
     if bottleneck_weight:
         terms["bottleneck"] = bottleneck_term(
-            model, encoding, views, instruments, bottleneck_weight
+            model, encoding, views, instruments, target, bottleneck_weight
         )
     if balance_weight:
         terms["balance"] = balance_loss(encoding.balance, weight=balance_weight)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..losses import bottleneck_loss, masked_loss, transport_loss
-from ..losses.bottleneck import same_instrument_loss
+from ..losses.bottleneck import LEAST_VARIANCE, same_instrument_loss
 from ..losses.masked import hidden_channels
 from ..nn.encoder import Encoding
 from ..nn.pretraining import N_SKETCH, Online, PretrainingModel, Target
@@ -26,6 +26,9 @@ INDEPENDENCE = 0.02
 
 LIKENESS = 0.05
 """Weight of the likeness of instrument latents that share an instrument; it starts near log B."""
+
+AGREEMENT = 0.5
+"""Weight of the agreement of the chemistry latents of two recordings of a sample."""
 
 LEAST_CHANGE = 0.01
 """Mean square of a change by the instrument, in units of a spectrum's variance, that is nothing."""
@@ -107,6 +110,7 @@ def bottleneck_term(
     encoding: Encoding,
     views: SimulatedViews,
     instruments: Tensor | None,
+    target: Target | None,
     weight: float,
 ) -> Tensor:
     """Let the instrument latent know the instrument, and the chemistry latent not."""
@@ -130,6 +134,9 @@ def bottleneck_term(
         weight=weight,
     )
     loss = loss + same_instrument_loss(encoding.inst, views.instruments, weight=weight * LIKENESS)
+    if target is not None:
+        other = target.encoding.latents.chem_mean
+        loss = loss + weight * AGREEMENT * agreement(encoding.latents.chem_mean, other)
     if model.label_reader is None or instruments is None or not (instruments >= 0).any():
         return loss
     labels = model.label_reader(encoding.chem, encoding.inst, REVERSAL)
@@ -143,6 +150,20 @@ def bottleneck_term(
         independence_weight=INDEPENDENCE,
         weight=weight,
     )
+
+
+def agreement(first: Tensor, second: Tensor) -> Tensor:
+    r"""Return the share of the variance of latents that two recordings of a sample differ by.
+
+    .. math:: \frac1Z \sum_z \frac{\langle (a_z - b_z)^2 \rangle}
+              {\mathrm{var}\, a_z + \mathrm{var}\, b_z + \epsilon}
+
+    0 where the instrument changes nothing, about 1 where it decides everything.
+    """
+    if len(first) < 2:
+        return first.new_zeros(())
+    spread = first.var(0) + second.var(0) + LEAST_VARIANCE  # (Zc,)
+    return ((first - second).square().mean(0) / spread).mean()
 
 
 def transport_term(

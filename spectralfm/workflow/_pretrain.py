@@ -1,0 +1,167 @@
+"""Pretrain an encoder on a corpus, and leave a folder with its weights."""
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .._net import isolated
+from ..checkpoint import dump_weights
+from ..datasets.corpora import SpectralCorpus
+from ..foundation import pretrain
+from ..nn.encoder import SpectralEncoder
+from ._corpus_groups import corpus_groups
+from ._folder import WEIGHTS, check_run_dir, write_run
+
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {
+        "d_model": 32, "n_mamba_layers": 1, "n_transformer_layers": 1, "n_heads": 4, "n_chem": 32,
+        "n_inst": 16, "fno_modes": 16, "fno_width": 16, "fno_layers": 2, "n_grid": 512,
+    },
+    "small": {
+        "d_model": 64, "n_mamba_layers": 2, "n_transformer_layers": 1, "n_heads": 4, "n_chem": 64,
+        "n_inst": 32, "fno_modes": 16, "fno_width": 16, "fno_layers": 2, "n_grid": 1024,
+    },
+    "base": {},
+}  # fmt: skip
+"""Arguments of `SpectralEncoder` by size; those of the base are its own."""
+
+STATE = ".state"
+"""Beside the folder of a run that is not finished stands one of this ending, to go on from."""
+
+
+def pretrain_on_corpus(
+    corpus: str | os.PathLike[str],
+    run_dir: str | os.PathLike[str],
+    *,
+    size: str = "small",
+    n_steps: int = 5000,
+    batch_size: int = 64,
+    learning_rate: float = 2e-3,
+    seed: int = 0,
+    device: str = "auto",
+    n_threads: int = 1,
+    verbose: bool = False,
+    arguments: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Pretrain an encoder.
+
+    Parameters
+    ----------
+    corpus : path-like
+        Corpus that ``spectralfm corpus build`` wrote.
+    run_dir : path-like
+        Folder to be written at the end, missing or empty. States are saved beside it meanwhile: the
+        same call goes on where an interrupted one stopped, bit for bit.
+    size : {"tiny", "small", "base"}
+        Size of the network.
+    n_steps, batch_size : int
+        Optimizer steps, and spectra of each.
+    learning_rate : float
+        Largest learning rate.
+    seed : int
+        Seed of everything.
+    device : str
+        "cpu", "cuda", or "auto".
+    n_threads : int
+        Threads of the CPU.
+    verbose : bool
+        Whether to show progress.
+    arguments : mapping, optional
+        What to record as the arguments of the run.
+
+    Returns
+    -------
+    dict
+        Metrics: the losses of held-out spectra, spectra of every source, steps a second.
+
+    Raises
+    ------
+    ValueError
+        If the folder is not empty, the corpus holds nothing to train on, or the states beside the
+        folder are of another run.
+    DivergenceError
+        If training diverges.
+    """
+    check_run_dir(run_dir)
+    if size not in SIZES:
+        raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}.")
+    with SpectralCorpus(corpus) as opened:
+        groups, used = corpus_groups(opened)
+        licences = dict(zip(opened.labels("source"), opened.labels("licence"), strict=True))
+        digest = str(opened.attributes["digest"])
+    with isolated(seed):
+        encoder = SpectralEncoder(**SIZES[size])
+    folder = Path(run_dir).absolute()
+    state = folder.with_name(folder.name + STATE)
+    fit = pretrain(
+        groups,
+        encoder,
+        max_steps=n_steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=0.01,
+        warmup=0.02,
+        min_lr_ratio=0.02,
+        clip=1.0,
+        ema_decay=0.998,
+        validation=0.03,
+        random_state=seed,
+        device=device,
+        n_threads=n_threads,
+        verbose=verbose,
+        checkpoint_dir=state,
+    )
+    last = fit.history[-1]
+    places = [group.wavenumbers for group in groups]
+    provenance = {
+        "corpus": digest,
+        "sources": {
+            name: {"spectra": n, "licence": str(licences[name])} for name, n in used.items()
+        },
+        "size": size,
+        "n_steps": fit.n_steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+        "hardware": _hardware(device),
+        "seconds": round(last["seconds"]),
+        "validation_loss": fit.validation_loss,
+    }
+    weights = dump_weights(
+        encoder.state_dict(),
+        config=SIZES[size],
+        architecture=SpectralEncoder.__name__,
+        axis_range=(
+            max(float(min(place.min() for place in places)), 0.0),
+            float(max(place.max() for place in places)),
+        ),
+        provenance=provenance,
+    )
+    metrics = {
+        **{name: value for name, value in last.items() if name.startswith("valid_")},
+        "best_step": fit.best_step,
+        "steps_per_second": fit.n_steps / last["seconds"],
+        "spectra": used,
+    }
+    history = "".join(json.dumps(record) + "\n" for record in fit.history).encode()
+    write_run(
+        folder,
+        arguments=arguments or {"corpus": str(corpus), **provenance},
+        seed=seed,
+        metrics=metrics,
+        files={WEIGHTS: weights, "history.jsonl": history},
+    )
+    shutil.rmtree(state)
+    return metrics
+
+
+def _hardware(device: str) -> str:
+    if device != "cpu" and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return platform.processor() or platform.machine()
