@@ -48,7 +48,7 @@ def pretrain(
     *,
     max_steps: int,
     batch_size: int = 64,
-    target_decay: float = 0.99,
+    target_decay: float = 0.98,
     episode_weight: float = 1.0,
     losses: Mapping[str, float] | None = None,
     checkpoint_dir: str | os.PathLike[str] | None = None,

@@ -55,7 +55,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight, episode_we
         its cosine over its largest value, and largest norm of the gradient (None does not clip).
     ema_decay : float or None, default=0.999
         Decay of the average of the weights, which is evaluated and kept; None keeps none.
-    target_decay : float, default=0.99
+    target_decay : float, default=0.98
         Decay of the copy that the contrastive loss follows, in [0, 1).
     validation : float, default=0.1
         Share of the spectra held out to choose the best weights, in [0, 1).
@@ -184,7 +184,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight, episode_we
         min_lr_ratio: float = 0.1,
         clip: float | None = 1.0,
         ema_decay: float | None = 0.999,
-        target_decay: float = 0.99,
+        target_decay: float = 0.98,
         validation: float = 0.1,
         evaluate_every: int | None = None,
         patience: int | None = None,

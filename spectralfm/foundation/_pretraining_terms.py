@@ -21,13 +21,13 @@ REVERSAL = 0.1
 """Strength of the gradient reversal: at 1 it would take from the shared layers what the reading of
 the instrument latent puts there."""
 
-INDEPENDENCE = 0.02
+INDEPENDENCE = 0.05
 """Weight of independence among the terms of the bottleneck."""
 
 LIKENESS = 0.05
 """Weight of the likeness of instrument latents that share an instrument; it starts near log B."""
 
-AGREEMENT = 0.5
+AGREEMENT = 2.0
 """Weight of the agreement of the chemistry latents of two recordings of a sample."""
 
 LEAST_CHANGE = 0.01

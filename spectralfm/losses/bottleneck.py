@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LEAST_VARIANCE = 0.05
+LEAST_VARIANCE = 0.01
 """Variance of latent means, whose samples have unit noise while they say nothing, below which their
 correlations hardly count: at the start of training all of them are alike."""
 

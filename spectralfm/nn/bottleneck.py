@@ -32,6 +32,10 @@ LARGEST_LOGVAR = 10.0
 """Bound on the magnitude of a log variance: exp(10) overflows nothing, exp(100) does."""
 
 
+FIRST_LOGVAR = -4.0
+"""Log variance at the start."""
+
+
 class Latents(NamedTuple):
     """What the bottleneck lets through: samples in training, means in evaluation."""
 
@@ -126,6 +130,13 @@ class VariationalBottleneck(nn.Module):
         super().__init__()
         self.chem = nn.Linear(d_model, 2 * n_chem)
         self.inst = nn.Linear(d_model, 2 * n_inst)
+        for linear in (self.chem, self.inst):
+            # Latents that start as noise stay it: their readers learn to do without them.
+            mean, logvar = linear.weight.chunk(2)
+            nn.init.normal_(mean, std=d_model**-0.5)
+            nn.init.normal_(logvar, std=0.1 * d_model**-0.5)
+            nn.init.zeros_(linear.bias)
+            nn.init.constant_(linear.bias.chunk(2)[1], FIRST_LOGVAR)
 
     def forward(self, h: Tensor) -> Latents:
         """Map a summary (B, D) to its latents; ``kl`` is that of both together."""
@@ -175,6 +186,8 @@ class Summary(nn.Module):
         self.n_segments = n_segments
         self.narrow = nn.Linear(d_model, d_segment)
         self.join = nn.Linear(n_segments * d_segment, d_model)
+        for linear in (self.narrow, self.join):
+            nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
 
     def forward(self, h: Tensor, padding_mask: Tensor) -> Tensor:
         """Map tokens (B, N + 2, D) and what of them is padding (B, N + 2) to (B, D)."""
