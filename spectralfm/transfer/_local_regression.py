@@ -9,6 +9,8 @@ zero, which is how windows shrink at the edges of a spectrum.
 import numpy as np
 from numpy.typing import NDArray
 
+from ._left_out_ridge import LeftOutRidge, left_out_squares
+
 Array = NDArray[np.float64]
 
 EXHAUSTED = 1e-10
@@ -71,10 +73,7 @@ def fit_pcr(windows: Array, y: Array, n_components: int) -> Array:
 
 def fit_ridge(windows: Array, y: Array, alpha: float) -> Array:
     """Return ridge coefficients, the penalty ``alpha`` times the mean square sum of a channel."""
-    squares = np.einsum("pmr,pmr->pm", windows, windows)
-    channels = np.maximum((squares > 0).sum(axis=1), 1)
-    penalty = alpha * squares.sum(axis=1) / channels
-    penalty[penalty == 0] = 1.0
+    penalty = _ridge(np.einsum("pmr,pmr->pm", windows, windows), alpha)
     if windows.shape[1] <= windows.shape[2]:
         gram = np.matmul(windows, windows.transpose(0, 2, 1))
         _add_to_diagonal(gram, penalty)
@@ -82,6 +81,27 @@ def fit_ridge(windows: Array, y: Array, alpha: float) -> Array:
     gram = np.matmul(windows.transpose(0, 2, 1), windows)
     _add_to_diagonal(gram, penalty)
     return np.matmul(windows, np.linalg.solve(gram, y[:, :, None]))[:, :, 0]
+
+
+class LocalLeftOutRidge:
+    """`fit_ridge` without each row in turn, centred without it, for any ``alpha``."""
+
+    def __init__(self, windows: Array, y: Array) -> None:
+        self.y = y[:, :, None]
+        self.squares = left_out_squares(windows)
+        self.ridge = LeftOutRidge(windows)
+
+    def residuals(self, alpha: float) -> Array:
+        """Return residuals (P, R) of the rows left out."""
+        return self.ridge.residuals(self.y, _ridge(self.squares, alpha))[:, :, 0]
+
+
+def _ridge(squares: Array, alpha: float) -> Array:
+    """Return ``alpha`` times the mean over the channels, axis 1, that are not constant."""
+    channels = np.maximum((squares > 0).sum(axis=1), 1)
+    penalty = alpha * squares.sum(axis=1) / channels
+    penalty[penalty == 0] = 1.0
+    return np.asarray(penalty, dtype=np.float64)
 
 
 def _dot(a: Array, b: Array) -> Array:

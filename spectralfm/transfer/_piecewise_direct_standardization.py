@@ -1,6 +1,7 @@
 """Piecewise direct standardization: each source channel from a window of target channels."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,8 +10,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._validation import check_enough, clip_components
 from ._base import SpectraStandardizer
-from ._local_regression import fit_pcr, fit_pls, fit_ridge
-from ._windows import find_centres, fit_windows
+from ._local_regression import LocalLeftOutRidge, fit_pcr, fit_pls, fit_ridge
+from ._windows import channel_windows, find_centres, local_sets
 
 
 class PiecewiseDirectStandardization(SpectraStandardizer):
@@ -174,14 +175,16 @@ class PiecewiseDirectStandardization(SpectraStandardizer):
         target_rows, target_scale = self._rows(target, mean)
         response_rows, response_scale = self._rows(response, source_mean)
 
-        channels, coef = fit_windows(
+        channels = channel_windows(self.centres_, self.window_length, X.shape[1])
+        coef = np.empty(channels.shape)
+        for block, windows, values in local_sets(
             target_rows,
             response_rows,
             self.centres_,
-            half_width=self.window_length,
+            channels,
             pooled=self.source_window_length,
-            fit_local=self._fit_local,
-        )
+        ):
+            coef[block] = self._fit_local(windows, values)
         inside = channels < X.shape[1]
         coef *= response_scale[:-1, None] / target_scale[channels]
         if self.towards_identity:
@@ -194,6 +197,30 @@ class PiecewiseDirectStandardization(SpectraStandardizer):
 
     def _map(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         return X @ self.transfer_matrix_ + self.offset_
+
+    def _left_out(
+        self,
+        X: NDArray[np.float64],
+        X_source: NDArray[np.float64],
+        shared: dict[Any, Any],
+    ) -> NDArray[np.float64] | None:
+        if self.regression != "ridge" or self.scale or self.source_window_length:
+            return None
+        key = (type(self), self.window_length, self.towards_identity, self.centres_.tobytes())
+        if key not in shared:
+            target, source = X - X.mean(axis=0), X_source - X_source.mean(axis=0)
+            if self.towards_identity:
+                source -= target[:, self.centres_]
+            rows, responses = (np.pad(part.T, ((0, 1), (0, 0))) for part in (target, source))
+            channels = channel_windows(self.centres_, self.window_length, X.shape[1])
+            shared[key] = [
+                (block, LocalLeftOutRidge(windows, values))
+                for block, windows, values in local_sets(rows, responses, self.centres_, channels)
+            ]
+        corrected = X_source.copy()
+        for block, ridge in shared[key]:
+            corrected[:, block] -= ridge.residuals(self.alpha).T
+        return corrected
 
     def _fit_local(
         self, windows: NDArray[np.float64], y: NDArray[np.float64]
