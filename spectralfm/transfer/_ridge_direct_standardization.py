@@ -100,7 +100,8 @@ class RidgeDirectStandardization(SpectraStandardizer):
     ) -> NDArray[np.float64] | None:
         centred = (X - X.mean(axis=0)).T
         squares = left_out_squares(centred).sum(axis=0)
-        if not squares.all():  # copies of one standard: they span nothing
+        rounding = 10 * np.finfo(np.float64).eps * np.linalg.norm(X)
+        if squares.min() <= rounding**2:  # copies of one standard are left: they span nothing
             return None
         response = X_source - X
         response -= response.mean(axis=0)
