@@ -180,12 +180,11 @@ class AveragedPLS(AveragingRegressor):
             y_standards=pairs.y_standards,
             labelled=pairs.measured & self.use_target,
         )
-        everything = np.ones((1, len(pairs.X)), dtype=bool)
-        whole, parts = [], []
-        for weight in weights.tolist():
-            whole.append(path.fit(everything, difference_weight=weight))
-            parts.append(path.fit(kept, kept_standards, weight))
-        return _Refits(path, kept, kept_standards, weights.tolist(), whole, parts)
+        # One fit more than there are folds: to everything.
+        samples = np.pad(kept, ((0, 1), (0, 0)), constant_values=True)
+        standards = np.pad(kept_standards, ((0, 1), (0, 0)), constant_values=True)
+        fits = [path.fit(samples, standards, weight) for weight in weights.tolist()]
+        return _Refits(path, kept, kept_standards, weights.tolist(), fits)
 
     def _assess(
         self, view: View, pairs: Pairs, refits: "_Refits", unlabelled: Array | None
@@ -201,7 +200,7 @@ class AveragedPLS(AveragingRegressor):
             (part - path.origin) @ path.directions.T for part in (pairs.source, pairs.target)
         )
         held_outs, errors, settings = [], [], []
-        for weight, fits in zip(refits.weights, refits.parts, strict=True):
+        for weight, fits in zip(refits.weights, refits.fits, strict=True):
             held_out = np.empty((path.n_components, n, pairs.y.shape[1]))
             source_prediction = np.empty((path.n_components, *pairs.y.shape))
             for fold, (rows, standards) in enumerate(
@@ -223,7 +222,7 @@ class AveragedPLS(AveragingRegressor):
                 }
                 for k in range(path.n_components)
             ]
-        coef = np.concatenate([model.vectors[0] @ path.directions for model in refits.whole])
+        coef = np.concatenate([fits.vectors[-1] @ path.directions for fits in refits.fits])
         intercept = pairs.y.mean(axis=0) - coef @ (path.origin + shift)
         held_out, source_error = np.concatenate(held_outs), np.concatenate(errors)
         return Candidates(view, coef, intercept, held_out, source_error, settings)
@@ -238,10 +237,8 @@ class _Refits(NamedTuple):
     kept_standards: NDArray[np.bool_]
     """Standards that each fold keeps (n_folds, n_standards)."""
     weights: list[float]
-    whole: list[PLSFits]
-    """For each weight, the models of everything."""
-    parts: list[PLSFits]
-    """For each weight, the models without each fold."""
+    fits: list[PLSFits]
+    """For each weight, the models without each fold, and last those of everything."""
 
 
 def _leave_one_out(
