@@ -111,7 +111,7 @@ METHODS: dict[str, Method] = {
         _correct,
         lambda n: [
             DirectStandardization(k, center=center)
-            for k in (None, 2, 4, 8, 16)
+            for k in (None, 1, 2, 4, 8, 16)
             if k is None or k < n
             for center in (True, False)
         ],
