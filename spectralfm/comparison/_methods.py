@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csc_array
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
@@ -65,6 +66,18 @@ def _correct(standardizer: Any, source: SourceView, standards: Standards) -> lis
     return [corrected(standardizer, source, standards.target, standards.source)]
 
 
+def _correct_locally(
+    pds: PiecewiseDirectStandardization, source: SourceView, standards: Standards
+) -> list[Regress]:
+    """Keep the source model, correct its spectra by PDS with every number of LVs at once."""
+
+    def regress(X: Array, matrix: csc_array, offset: Array) -> Array:
+        return np.asarray((X @ matrix + offset) @ source.coef.T + source.intercept)
+
+    maps = clone(pds)._fit_maps(standards.target, standards.source, every=True)
+    return [partial(regress, matrix=matrix, offset=offset) for matrix, offset in maps]
+
+
 def _refit_filtered(spectra_filter: Any, source: SourceView, standards: Standards) -> list[Regress]:
     """Calibrate the source anew on preprocessed, filtered spectra."""
     fitted = clone(spectra_filter).fit(standards.target, X_source=standards.source)
@@ -117,11 +130,10 @@ METHODS: dict[str, Method] = {
         ],
     ),
     "PDS": tuned(
-        _correct,
+        _correct_locally,
         lambda n: [
-            PiecewiseDirectStandardization(width, k, scale=False)
+            PiecewiseDirectStandardization(width, min(n - 1, 3), scale=False)
             for width in (1, 2, 5, 10, 20)
-            for k in range(1, min(n, 4))
         ],
         local=True,
     ),
