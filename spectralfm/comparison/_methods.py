@@ -120,14 +120,14 @@ METHODS: dict[str, Method] = {
     "no transfer": _no_transfer,
     "mean shift": _untuned(MeanShift()),
     "SBC": _correct_predictions,
-    # What is left without a standard must tell the settings apart: with three, one component.
     "DS": tuned(
         _correct,
         lambda n: [
             DirectStandardization(k, center=center)
             for k in (1, 2, 4, 8, 16, None)
-            if (n > 3 if k is None else k < n - 1)
             for center in (True, False)
+            # The two left of three standards cannot tell settings apart: take the simplest.
+            if (n > 3 and (k is None or k < n - 1)) or (k == 1 and center)
         ],
     ),
     "PDS": tuned(
