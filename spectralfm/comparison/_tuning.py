@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn import config_context
 
 from ..transfer import Standards
 from ._calibration import MovedModel, Regress, SourceCalibration, SourceView
@@ -71,7 +72,9 @@ def tuned(
                 tuning_view, tuning_standards = (view, some) if local else view.rotated(some)
                 folds = _folds(tuning_standards)
                 for candidate in candidates:
-                    errors = _errors(fit, candidate, tuning_view, folds)
+                    # The spectra were checked when they were preprocessed.
+                    with config_context(assume_finite=True, skip_parameter_validation=True):
+                        errors = _errors(fit, candidate, tuning_view, folds)
                     for position, column in enumerate(view.columns.tolist()):
                         number = int(errors[:, position].argmin())
                         error = float(errors[number, position])
