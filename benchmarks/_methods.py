@@ -16,6 +16,7 @@ from spectralfm.comparison import SourceCalibration, correct_spectra
 from spectralfm.transfer import (
     AveragedPLS,
     DifferencePenalizedRidge,
+    DomainInvariantPLS,
     MeanShift,
     OptimalTransportStandardization,
     PiecewiseDirectStandardization,
@@ -64,6 +65,19 @@ def _unlabelled(name: str, regressor: Any) -> Method:
     return method
 
 
+def _di_pls(task: Task, n: int) -> Array | None:
+    """With no standards take preprocessing and LVs of the source model."""
+    if n:
+        return _with_standards("di-PLS")(task, n)
+    predicted = np.empty_like(task.y_test)
+    for view in _calibration(task).views():
+        X_target = view.preprocessing.transform(task.X_test)
+        for column, y in zip(view.columns, view.y.T, strict=True):
+            model = DomainInvariantPLS(int(task.source_model.n_components_[column]))
+            predicted[:, column] = model.fit(view.X, y, X_target=X_target).predict(X_target)
+    return predicted
+
+
 def _default_pds(task: Task, n: int) -> Array | None:
     if n == 0:
         return None
@@ -100,6 +114,7 @@ METHODS: dict[str, Method] = {
     "no transfer": _no_transfer,
     "mean shift": _unpaired("mean shift", MeanShift()),
     "OT, linear": _unpaired("OT, linear", OptimalTransportStandardization("linear")),
+    "di-PLS": _di_pls,
     "averaged PLS": _unlabelled("averaged PLS", AveragedPLS()),
     "noise-aware ridge": _unlabelled("noise-aware ridge", DifferencePenalizedRidge()),
     "TransferEnsemble": _unlabelled("TransferEnsemble", TransferEnsemble()),

@@ -105,7 +105,7 @@ def left_out_errors(settings, predict, standards, folds):
 
 
 def test_settings_of_corrections_are_those_of_least_error_on_left_out_standards(task):
-    """PDS once more, one of six standards left out at a time."""
+    """PDS once more, a fifth of the standards left out at a time."""
     standards = task.pairs.take(kennard_stone(task.X, 6))
     source = PLSRegressionCV().fit(task.X, task.y)
 
@@ -113,7 +113,7 @@ def test_settings_of_corrections_are_those_of_least_error_on_left_out_standards(
         return corrected(source, PiecewiseDirectStandardization(width, k, scale=False), some, X)
 
     settings = [(width, k) for width in (1, 2, 5, 10, 20) for k in (1, 2, 3)]
-    errors = left_out_errors(settings, predict, standards, [[i] for i in range(6)])
+    errors = left_out_errors(settings, predict, standards, [[0, 5], [1], [2], [3], [4]])
     best = min(errors, key=errors.get)
     np.testing.assert_allclose(
         compare_methods(task, 6, methods=["PDS"])["PDS"],
@@ -136,7 +136,7 @@ def test_settings_of_filters_are_those_of_least_error_on_left_out_standards(task
         return model.predict(epo.transform(read.transform(X)))
 
     folds = [[0, 5], [1], [2], [3], [4]]
-    errors = left_out_errors([(k,) for k in (1, 2, 3, 4, 5)], predict, standards, folds)
+    errors = left_out_errors([(k,) for k in (1, 2, 3, 4)], predict, standards, folds)
     best = min(errors, key=errors.get)
     np.testing.assert_allclose(
         compare_methods(task, 6, methods=["EPO"])["EPO"],

@@ -184,3 +184,17 @@ def test_grid_search_and_pickle(routing):
     np.testing.assert_array_equal(
         clone(best).fit(X, Y, **known).predict(X), pickle.loads(pickle.dumps(best)).predict(X)
     )
+
+
+def test_the_path_holds_the_models_of_fewer_lvs():
+    path = DomainInvariantPLS(6).fit(X, Y, standards=STANDARDS, X_target=X_TARGET).coef_path_
+    assert path.shape == (6, 2, 60)
+    for k in range(1, 7):
+        model = DomainInvariantPLS(k).fit(X, Y, standards=STANDARDS, X_target=X_TARGET)
+        np.testing.assert_allclose(path[k - 1], model.coef_, rtol=1e-9, atol=1e-12)
+
+
+def test_the_path_repeats_when_the_spectra_are_used_up():
+    exact = CONCENTRATIONS @ BANDS
+    path = DomainInvariantPLS(8).fit(exact, Y[:, 0], X_target=on_target(exact, 1)).coef_path_
+    np.testing.assert_array_equal(path[3:], np.repeat(path[[2]], 5, axis=0))

@@ -1,28 +1,98 @@
-"""What the source brings, one property at a time, and models made of it."""
+"""What the source brings, and models for the target made of it."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import qr
 from sklearn.base import TransformerMixin, clone
 
 from ..transfer import PLSRegressionCV, Standards
-from ..transfer._preprocessing import preprocess
+from ..transfer._preprocessing import fitted_views, preprocess
 from ._task import Array
 
+Regress = Callable[[Array], Array]
+"""Preprocessed target spectra (n, n_channels_out) -> predictions (n, n_properties)."""
 
-class SourceProperty(NamedTuple):
-    """The source calibration of one property."""
 
-    X: Array
-    """Spectra (n_samples, n_channels)."""
-    y: Array
-    """Reference values (n_samples,)."""
+class SourceView(NamedTuple):
+    """The source calibration of the properties that read its spectra with one preprocessing."""
+
     preprocessing: TransformerMixin
-    """What the source model does to the spectra first."""
+    columns: NDArray[np.intp]
+    """Which properties of the calibration these are (n_properties,)."""
+    X: Array
+    """Preprocessed spectra (n_samples, n_channels_out)."""
+    y: Array
+    """Reference values (n_samples, n_properties)."""
     coef: Array
-    """Its regression vector for preprocessed spectra (n_channels_out,)."""
-    intercept: float
+    """Regression vectors of the source model (n_properties, n_channels_out), zero if there is none
+    for this preprocessing."""
+    intercept: Array
+    """Its intercepts (n_properties,)."""
+
+    def preprocessed(self, standards: Standards) -> Standards:
+        """Return standards as the view reads them, with the values of its properties.
+
+        Parameters
+        ----------
+        standards : Standards
+            Standards with values of all properties of the calibration.
+
+        Returns
+        -------
+        Standards
+            Preprocessed spectra, and ``y`` of shape (n_standards, n_properties).
+        """
+        values = np.asarray(standards.y).reshape(standards.n_standards, -1)
+        return Standards(
+            preprocess(self.preprocessing, standards.source),
+            preprocess(self.preprocessing, standards.target),
+            values[:, self.columns],
+        )
+
+    def rotated(self, standards: Standards) -> tuple["SourceView", Standards]:
+        """Express calibration and standards in an orthonormal basis of the space they span.
+
+        Whatever depends on the spectra by their inner products alone is the same there, and
+        costs as many dimensions as there are spectra, not channels.
+
+        Parameters
+        ----------
+        standards : Standards
+            Preprocessed standards.
+
+        Returns
+        -------
+        SourceView and Standards
+            The same with scores in place of spectra.
+        """
+        rows = np.vstack([self.X, standards.source, standards.target])
+        if len(rows) >= rows.shape[1]:
+            return self, standards
+        basis, triangle = qr(rows.T, mode="economic")
+        X, source, target = np.split(triangle.T, [len(self.X), len(self.X) + standards.n_standards])
+        return self._replace(X=X, coef=self.coef @ basis), Standards(source, target, standards.y)
+
+    def only(self, position: int) -> Self:
+        """Return the view with one of its properties.
+
+        Parameters
+        ----------
+        position : int
+            Where in ``columns``.
+
+        Returns
+        -------
+        SourceView
+            The view with all else left out.
+        """
+        one = slice(position, position + 1)
+        return self._replace(
+            columns=self.columns[one], y=self.y[:, one], coef=self.coef[one],
+            intercept=self.intercept[one],
+        )  # fmt: skip
 
 
 class SourceCalibration(NamedTuple):
@@ -34,69 +104,50 @@ class SourceCalibration(NamedTuple):
     """Reference values (n_samples,) or (n_samples, n_properties)."""
     model: PLSRegressionCV
 
-    def properties(self, standards: Standards) -> Iterator[tuple[SourceProperty, Standards]]:
-        """Take the properties apart.
-
-        Parameters
-        ----------
-        standards : Standards
-            Standards with values of all properties.
+    def views(self) -> Iterator[SourceView]:
+        """Group the properties by the preprocessing that the source model chose for them.
 
         Yields
         ------
-        tuple of SourceProperty and Standards
-            What belongs to one property; ``y`` of both is of shape (n,).
+        SourceView
+            Each property is in one of them.
         """
-        values = np.asarray(standards.y).reshape(standards.n_standards, -1)
-        for j, source in enumerate(self.sources()):
-            yield source, Standards(standards.source, standards.target, values[:, j])
+        model, chosen = self.model, self.model.preprocessing_
+        for view in dict.fromkeys(chosen):
+            columns = np.flatnonzero([other is view for other in chosen])
+            source = self._view(view, columns)
+            coef = np.array([model.coef_[j] for j in columns])
+            yield source._replace(coef=coef, intercept=model.intercept_[columns])
 
-    def sources(self) -> Iterator[SourceProperty]:
-        """Take the properties apart, without standards.
+    def views_and_derivative(self) -> Iterator[SourceView]:
+        """Read the spectra as the source model does, and as first derivatives.
 
         Yields
         ------
-        SourceProperty
-            One property after the other.
+        SourceView
+            Those of `views`, and one without a model of the source for the properties that the
+            source model does not read as first derivatives.
         """
-        model = self.model
-        for y, view, coef, intercept in zip(
-            self.y.reshape(len(self.y), -1).T,
-            model.preprocessing_,
-            model.coef_,
-            model.intercept_,
-            strict=True,
-        ):
-            yield SourceProperty(self.X, y, view, coef, float(intercept))
+        derivative = fitted_views(None, self.X)[-1]
+        others: list[int] = []
+        for view in self.views():
+            yield view
+            if type(view.preprocessing) is not type(derivative):
+                others += view.columns.tolist()
+        if others:
+            yield self._view(derivative, np.array(others))
+
+    def _view(self, view: TransformerMixin, columns: NDArray[np.intp]) -> SourceView:
+        X, y = preprocess(view, self.X), self.y.reshape(len(self.y), -1)[:, columns]
+        return SourceView(
+            view, columns, X, y, np.zeros((len(columns), X.shape[1])), np.zeros(len(columns))
+        )
 
 
-class PreprocessedModel(NamedTuple):
-    """A model of one property, behind its preprocessing."""
+class MovedModel(NamedTuple):
+    """Models of the properties for target spectra, each behind its preprocessing."""
 
-    preprocessing: TransformerMixin
-    regress: Callable[[Array], Array]
-    """Preprocessed spectra (n, n_channels_out) -> predictions (n,)."""
-
-    def predict(self, X: Array) -> Array:
-        """Predict the property.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_channels)
-            Target spectra.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Predictions in the unit of the reference values.
-        """
-        return self.regress(preprocess(self.preprocessing, X))
-
-
-class PropertyModels(NamedTuple):
-    """Models of the properties, side by side."""
-
-    models: list[Any]
+    parts: Sequence[tuple[SourceView, Regress]]
     one_target: bool
     """Whether the reference values were of shape (n,), and predictions shall be."""
 
@@ -113,43 +164,40 @@ class PropertyModels(NamedTuple):
         ndarray of shape (n_samples,) or (n_samples, n_properties)
             Predictions in the units of the reference values.
         """
-        columns = [model.predict(X) for model in self.models]
-        return columns[0] if self.one_target else np.column_stack(columns)
+        predictions = np.empty((len(X), sum(len(view.columns) for view, _ in self.parts)))
+        for view, regress in self.parts:
+            predictions[:, view.columns] = regress(preprocess(view.preprocessing, X))
+        return predictions[:, 0] if self.one_target else predictions
 
 
-def corrected(
-    standardizer: Any, source: SourceProperty, X_target: Array, X_source: Array
-) -> PreprocessedModel:
-    """Keep the source model of one property, correct the preprocessed spectra it gets.
+def corrected(standardizer: Any, source: SourceView, target: Array, reference: Array) -> Regress:
+    """Keep the source model, correct the preprocessed spectra it gets.
 
     Parameters
     ----------
     standardizer : transformer
         Correction; it is cloned.
-    source : SourceProperty
-        The property.
-    X_target, X_source : ndarray of shape (n_spectra, n_channels)
-        What the correction is learned from, before preprocessing.
+    source : SourceView
+        The source model.
+    target, reference : ndarray of shape (n_spectra, n_channels_out)
+        Preprocessed spectra of target and source that the correction is learned from.
 
     Returns
     -------
-    PreprocessedModel
-        The model for target spectra.
+    callable
+        Preprocessed target spectra to predictions.
     """
-    view = source.preprocessing
-    fitted = clone(standardizer).fit(
-        preprocess(view, X_target), X_source=preprocess(view, X_source)
-    )
+    fitted = clone(standardizer).fit(target, X_source=reference)
 
     def regress(X: Array) -> Array:
-        return fitted.transform(X) @ source.coef + source.intercept
+        return np.asarray(fitted.transform(X) @ source.coef.T + source.intercept)
 
-    return PreprocessedModel(view, regress)
+    return regress
 
 
 def correct_spectra(
     calibration: SourceCalibration, standardizer: Any, X_target: Array, X_source: Array
-) -> PropertyModels:
+) -> MovedModel:
     """Keep the source model, correct the preprocessed spectra it gets.
 
     Parameters
@@ -165,7 +213,7 @@ def correct_spectra(
 
     Returns
     -------
-    PropertyModels
+    MovedModel
         The model for target spectra; ``predict`` returns the shape of ``calibration.y``.
 
     Examples
@@ -178,5 +226,16 @@ def correct_spectra(
     >>> correct_spectra(calibration, MeanShift(), task.X_test, task.X).predict(task.X_test).shape
     (19,)
     """
-    models = [corrected(standardizer, one, X_target, X_source) for one in calibration.sources()]
-    return PropertyModels(models, calibration.y.ndim == 1)
+    parts = [
+        (
+            view,
+            corrected(
+                standardizer,
+                view,
+                preprocess(view.preprocessing, X_target),
+                preprocess(view.preprocessing, X_source),
+            ),
+        )
+        for view in calibration.views()
+    ]
+    return MovedModel(parts, calibration.y.ndim == 1)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from ._averaging import AveragingRegressor, Candidates, View, not_negative
 from ._base import SpectraStandardizer
 from ._folds import joint_folds
 from ._pairs import Pairs
-from ._pls_path import PLSPath
+from ._pls_path import PLSFits, PLSPath
 from ._preprocessing import fitted_views, preprocess
 
 Array = NDArray[np.float64]
@@ -154,26 +154,24 @@ class AveragedPLS(AveragingRegressor):
             unlabelled = None
             if X_target is not None and not len(source):
                 unlabelled = read(X_target, name="X_target")
+            spectra = pairs._replace(X=X, source=source, target=target)
+            refits: _Refits | None = None
+            shared: dict[Any, Any] = {}
             for standardizer in standardizers:
-                fitted, corrected = _leave_one_out(standardizer, source, target, pairs)
-                spectra = pairs._replace(X=X, source=source, target=corrected)
-                yield self._pls_path(View(view, fitted), spectra, weights, unlabelled)
+                fitted, corrected = _leave_one_out(standardizer, source, target, pairs, shared)
+                spectra = spectra._replace(target=corrected)
+                # Unless target spectra take part in the latent variables, a correction alters none.
+                if refits is None or weights.any() or self.use_target:
+                    refits = self._refit(spectra, weights)
+                yield self._assess(View(view, fitted), spectra, refits, unlabelled)
 
-    def _pls_path(
-        self, view: View, pairs: Pairs, weights: Array, unlabelled: Array | None
-    ) -> Candidates:
-        """Fit all LVs and difference weights to spectra read by one view."""
-        X, n = pairs.X, len(pairs.source)
-        shift = np.zeros(X.shape[1])
-        if n and view.standardizer is None:
-            shift = (pairs.target - pairs.source).mean(axis=0)
-        elif unlabelled is not None:
-            shift = unlabelled.mean(axis=0) - X.mean(axis=0)
-        folds, standard_folds = joint_folds(len(X), pairs.rows, pairs.samples, self.cv)
+    def _refit(self, pairs: Pairs, weights: Array) -> "_Refits":
+        """Fit all LVs and difference weights, to everything and without each fold."""
+        folds, standard_folds = joint_folds(len(pairs.X), pairs.rows, pairs.samples, self.cv)
         fold_numbers = np.arange(folds.max() + 1)[:, None]
         kept, kept_standards = folds != fold_numbers, standard_folds != fold_numbers
         path = PLSPath(
-            X,
+            pairs.X,
             pairs.y,
             max_components=self.max_components,
             smallest=int(kept.sum(axis=1).min()),
@@ -182,20 +180,37 @@ class AveragedPLS(AveragingRegressor):
             y_standards=pairs.y_standards,
             labelled=pairs.measured & self.use_target,
         )
-        everything = np.ones((1, len(X)), dtype=bool)
+        # One fit more than there are folds: to everything.
+        samples = np.pad(kept, ((0, 1), (0, 0)), constant_values=True)
+        standards = np.pad(kept_standards, ((0, 1), (0, 0)), constant_values=True)
+        fits = [path.fit(samples, standards, weight) for weight in weights.tolist()]
+        return _Refits(path, kept, kept_standards, weights.tolist(), fits)
 
-        models, held_outs, errors, settings = [], [], [], []
-        for weight in weights.tolist():
-            models.append(path.fit(everything, difference_weight=weight))
-            fits = path.fit(kept, kept_standards, weight)
+    def _assess(
+        self, view: View, pairs: Pairs, refits: "_Refits", unlabelled: Array | None
+    ) -> Candidates:
+        """Predict standards and calibration samples by models without them."""
+        X, path, n = pairs.X, refits.path, len(pairs.source)
+        shift = np.zeros(X.shape[1])
+        if n and view.standardizer is None:
+            shift = (pairs.target - pairs.source).mean(axis=0)
+        elif unlabelled is not None:
+            shift = unlabelled.mean(axis=0) - X.mean(axis=0)
+        source, target = (
+            (part - path.origin) @ path.directions.T for part in (pairs.source, pairs.target)
+        )
+        held_outs, errors, settings = [], [], []
+        for weight, fits in zip(refits.weights, refits.fits, strict=True):
             held_out = np.empty((path.n_components, n, pairs.y.shape[1]))
             source_prediction = np.empty((path.n_components, *pairs.y.shape))
-            for fold, (rows, standards) in enumerate(zip(kept, kept_standards, strict=True)):
+            for fold, (rows, standards) in enumerate(
+                zip(refits.kept, refits.kept_standards, strict=True)
+            ):
                 source_prediction[:, ~rows] = fits.predict(fold, path.X[~rows])
-                moved = np.zeros(path.target.shape[1])
+                moved = np.zeros(path.X.shape[1])
                 if view.standardizer is None and standards.any():
-                    moved = (path.target[standards] - path.source[standards]).mean(axis=0)
-                held_out[:, ~standards] = fits.predict(fold, path.target[~standards] - moved)
+                    moved = (target[standards] - source[standards]).mean(axis=0)
+                held_out[:, ~standards] = fits.predict(fold, target[~standards] - moved)
             held_outs.append(held_out)
             errors.append(np.sqrt(np.square(source_prediction - pairs.y).mean(axis=1)))
             settings += [
@@ -207,19 +222,36 @@ class AveragedPLS(AveragingRegressor):
                 }
                 for k in range(path.n_components)
             ]
-        coef = np.concatenate([model.vectors[0] @ path.directions for model in models])
+        coef = np.concatenate([fits.vectors[-1] @ path.directions for fits in refits.fits])
         intercept = pairs.y.mean(axis=0) - coef @ (path.origin + shift)
         held_out, source_error = np.concatenate(held_outs), np.concatenate(errors)
         return Candidates(view, coef, intercept, held_out, source_error, settings)
 
 
+class _Refits(NamedTuple):
+    """PLS of one preprocessing, with each weight of the differences."""
+
+    path: PLSPath
+    kept: NDArray[np.bool_]
+    """Calibration samples that each fold keeps (n_folds, n_samples)."""
+    kept_standards: NDArray[np.bool_]
+    """Standards that each fold keeps (n_folds, n_standards)."""
+    weights: list[float]
+    fits: list[PLSFits]
+    """For each weight, the models without each fold, and last those of everything."""
+
+
 def _leave_one_out(
-    standardizer: Any, source: Array, target: Array, pairs: Pairs
+    standardizer: Any, source: Array, target: Array, pairs: Pairs, shared: dict[Any, Any]
 ) -> tuple[SpectraStandardizer | None, Array]:
     """Fit the correction to all standards, and correct each by one that has not seen its sample."""
     if standardizer is None:
         return None, target
     fitted = clone(standardizer).fit(target, X_source=source)
+    if isinstance(fitted, SpectraStandardizer) and pairs.n_distinct == len(source):
+        in_closed_form = fitted._left_out(target, source, shared)
+        if in_closed_form is not None:
+            return fitted, in_closed_form
     corrected = np.empty_like(source)
     for number in range(pairs.n_distinct):
         out = pairs.samples == number

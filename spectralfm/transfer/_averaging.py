@@ -29,9 +29,8 @@ class View(NamedTuple):
     standardizer: SpectraStandardizer | None
     """Fitted map of preprocessed spectra to the source, or None."""
 
-    def read(self, X: Array) -> Array:
-        """Return target spectra (n_samples, n_channels) as the regression vectors see them."""
-        spectra = preprocess(self.preprocessing, X)
+    def correct(self, spectra: Array) -> Array:
+        """Return preprocessed target spectra (n_samples, n_channels) as the vectors see them."""
         if self.standardizer is None:
             return spectra
         return np.asarray(self.standardizer.transform(spectra))
@@ -173,8 +172,12 @@ class AveragingRegressor(TransferRegressor):
 
     def _predict(self, X: Array) -> Array:
         y = np.zeros((len(X), len(self.source_error_)))
+        preprocessed: dict[int, Array] = {}
         for view, coef, intercept in self.terms_:
-            y += view.read(X) @ coef.T + intercept
+            key = id(view.preprocessing)
+            if key not in preprocessed:
+                preprocessed[key] = preprocess(view.preprocessing, X)
+            y += view.correct(preprocessed[key]) @ coef.T + intercept
         return y
 
     @abstractmethod

@@ -141,6 +141,17 @@ class SpectraStandardizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator,
     def _map(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Apply the map to checked spectra."""
 
+    def _left_out(
+        self, X: NDArray[np.float64], X_source: NDArray[np.float64], shared: dict[Any, Any]
+    ) -> NDArray[np.float64] | None:
+        """Correct each spectrum the map was fitted to by one fitted without it.
+
+        A subclass that has the corrected spectra (n_samples, n_source_channels) in closed form
+        returns them; None means that refitting is the only way. ``shared`` keeps what maps of
+        the same spectra with other settings can use again.
+        """
+        return None
+
 
 class TransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
     """Calibration refitted with spectra of the target instrument at hand.

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh, qr
 
 Array = NDArray[np.float64]
 
@@ -27,7 +26,7 @@ def summed_discrepancy(domains: list[tuple[Array, Array]]) -> tuple[Array, Array
     found = [_absolute_difference(source, target) for source, target in domains]
     if len(found) == 1:
         return found[0]
-    values, vectors = eigh(
+    values, vectors = np.linalg.eigh(
         sum(((vectors * sizes) @ vectors.T for vectors, sizes in found), start=np.zeros(()))
     )
     return vectors, np.maximum(values, 0.0)
@@ -40,10 +39,10 @@ def _absolute_difference(source: Array, target: Array) -> tuple[Array, Array]:
     )
     signs = np.where(np.arange(len(rows)) < len(source), 1.0, -1.0)
     if len(rows) >= rows.shape[1]:
-        values, directions = eigh((rows.T * signs) @ rows)
+        values, directions = np.linalg.eigh((rows.T * signs) @ rows)
     else:
-        basis, triangle = qr(rows.T, mode="economic")
-        values, directions = eigh((triangle * signs) @ triangle.T)
+        basis, triangle = np.linalg.qr(rows.T)
+        values, directions = np.linalg.eigh((triangle * signs) @ triangle.T)
         directions = basis @ directions
     # Equal spectra differ by rounding error, which "auto" would blow up to a penalty.
     noise = max(rows.shape) * np.finfo(np.float64).eps * np.sum(rows**2)

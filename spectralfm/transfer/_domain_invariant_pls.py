@@ -48,6 +48,9 @@ class DomainInvariantPLS(LinearTransferRegressor):
         Regression vectors, the same on all instruments.
     intercept_ : ndarray of shape (n_targets,)
         Intercepts on the first target instrument.
+    coef_path_ : ndarray of shape (n_components_, n_targets, n_channels)
+        Regression vectors of 1 to ``n_components_`` LVs; the last are ``coef_``. Each belongs to
+        the mean of ``y`` at ``target_means_``.
     target_means_ : ndarray of shape (n_domains, n_channels)
         Spectrum of each target instrument at which the mean of ``y`` is predicted.
     y_mean_ : ndarray of shape (n_targets,)
@@ -221,14 +224,18 @@ class DomainInvariantPLS(LinearTransferRegressor):
         X_c, *parts = [block @ basis for block in blocks]
         domains = list(zip(parts[::2], parts[1::2], strict=True))
         fits = [self._fit_property(X_c, column, domains) for column in (y - self.y_mean_).T]
-        coef = np.vstack([basis @ vector for vector, _ in fits])
+        self.coef_path_ = np.stack([vectors @ basis.T for vectors, _ in fits], axis=1)
+        coef = self.coef_path_[-1].copy()
         self.penalties_ = np.vstack([penalties for _, penalties in fits])
         return coef, self.y_mean_ - coef @ self.target_means_[0]
 
     def _fit_property(
         self, X: Array, y: Array, domains: list[tuple[Array, Array]]
     ) -> tuple[Array, Array]:
-        """Return regression vector (r,) and penalties (n_components,) of one centred property."""
+        """Return vectors (n_components, r) of all numbers of LVs and penalties (n_components,).
+
+        Past the last LV that the spectra support the vectors repeat.
+        """
         W, P = (np.zeros((X.shape[1], self.n_components_)) for _ in range(2))
         c, penalties = np.zeros(self.n_components_), np.zeros(self.n_components_)
         # Scores below this are rounding error: the spectra hold no more directions.
@@ -257,7 +264,13 @@ class DomainInvariantPLS(LinearTransferRegressor):
             domains = [(_deflate(source, w), _deflate(target, w)) for source, target in domains]
             n_used += 1
         W, P, c = W[:, :n_used], P[:, :n_used], c[:n_used]
-        return W @ solve_triangular(P.T @ W, c, unit_diagonal=True), penalties
+        # Column a of the rotations W (P'W)^-1 needs the first a LVs only.
+        rotations = solve_triangular((P.T @ W).T, W.T, lower=True, unit_diagonal=True)
+        vectors = np.zeros((self.n_components_, len(W)))
+        vectors[:n_used] = np.cumsum(c[:, None] * rotations, axis=0)
+        if n_used:
+            vectors[n_used:] = vectors[n_used - 1]
+        return vectors, penalties
 
 
 def _row_basis(rows: Array) -> Array:

@@ -1,13 +1,16 @@
 """Many small regressions at once: one for each window of channels.
 
 Letters: P windows, m channels a window, R rows (standards, times pooled channels). Every function
-takes centered ``windows`` (P, m, R) and ``y`` (P, R) and returns coefficients (P, m). Channels
-are the middle axis so that a window is one contiguous block. A channel of zeros gets coefficient
-zero, which is how windows shrink at the edges of a spectrum.
+takes centered ``windows`` (P, m, R) and ``y`` (P, R) and returns coefficients (P, m), `fit_pls`
+those of every number of latent variables. Channels are the middle axis so that a window is one
+contiguous block. A channel of zeros gets coefficient zero, which is how windows shrink at the edges
+of a spectrum.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._left_out_ridge import LeftOutRidge, left_out_squares
 
 Array = NDArray[np.float64]
 
@@ -19,7 +22,7 @@ Measured on corn: components with content keep 3e-2 and more, those without 1e-1
 
 
 def fit_pls(windows: Array, y: Array, n_components: int) -> Array:
-    """Return PLS1 coefficients with at most ``n_components`` latent variables.
+    """Return PLS1 coefficients (n_components, P, m) with 1 to ``n_components`` latent variables.
 
     Scores are orthogonalized against earlier ones instead of deflating the windows, which gives
     the coefficients of NIPALS [1]_. A window whose latent variables are used up keeps those it has.
@@ -29,12 +32,13 @@ def fit_pls(windows: Array, y: Array, n_components: int) -> Array:
     .. [1] Dayal, B. S., & MacGregor, J. F. (1997). Improved PLS algorithms. Journal of
        Chemometrics, 11(1), 73-85.
     """
+    path = np.zeros((n_components, *windows.shape[:2]))
     coef = np.zeros(windows.shape[:2])
     residual = y.copy()
     scores: list[Array] = []
     rotations: list[Array] = []
     running = np.ones((len(y), 1), dtype=bool)
-    for _ in range(n_components):
+    for k in range(n_components):
         rotation = np.matmul(windows, residual[:, :, None])[:, :, 0]  # (P, m)
         score = np.matmul(rotation[:, None, :], windows)[:, 0, :]  # (P, R)
         length = np.sqrt(_dot(score, score))
@@ -50,9 +54,10 @@ def fit_pls(windows: Array, y: Array, n_components: int) -> Array:
         loading = _dot(score, residual)
         residual -= loading * score
         coef += loading * rotation
+        path[k] = coef
         scores.append(score)
         rotations.append(rotation)
-    return coef
+    return path
 
 
 def fit_pcr(windows: Array, y: Array, n_components: int) -> Array:
@@ -71,10 +76,7 @@ def fit_pcr(windows: Array, y: Array, n_components: int) -> Array:
 
 def fit_ridge(windows: Array, y: Array, alpha: float) -> Array:
     """Return ridge coefficients, the penalty ``alpha`` times the mean square sum of a channel."""
-    squares = np.einsum("pmr,pmr->pm", windows, windows)
-    channels = np.maximum((squares > 0).sum(axis=1), 1)
-    penalty = alpha * squares.sum(axis=1) / channels
-    penalty[penalty == 0] = 1.0
+    penalty = _ridge(np.einsum("pmr,pmr->pm", windows, windows), alpha)
     if windows.shape[1] <= windows.shape[2]:
         gram = np.matmul(windows, windows.transpose(0, 2, 1))
         _add_to_diagonal(gram, penalty)
@@ -82,6 +84,27 @@ def fit_ridge(windows: Array, y: Array, alpha: float) -> Array:
     gram = np.matmul(windows.transpose(0, 2, 1), windows)
     _add_to_diagonal(gram, penalty)
     return np.matmul(windows, np.linalg.solve(gram, y[:, :, None]))[:, :, 0]
+
+
+class LocalLeftOutRidge:
+    """`fit_ridge` without each row in turn, centred without it, for any ``alpha``."""
+
+    def __init__(self, windows: Array, y: Array) -> None:
+        self.y = y[:, :, None]
+        self.squares = left_out_squares(windows)
+        self.ridge = LeftOutRidge(windows)
+
+    def residuals(self, alpha: float) -> Array:
+        """Return residuals (P, R) of the rows left out."""
+        return self.ridge.residuals(self.y, _ridge(self.squares, alpha))[:, :, 0]
+
+
+def _ridge(squares: Array, alpha: float) -> Array:
+    """Return ``alpha`` times the mean over the channels, axis 1, that are not constant."""
+    channels = np.maximum((squares > 0).sum(axis=1), 1)
+    penalty = alpha * squares.sum(axis=1) / channels
+    penalty[penalty == 0] = 1.0
+    return np.asarray(penalty, dtype=np.float64)
 
 
 def _dot(a: Array, b: Array) -> Array:

@@ -1,6 +1,7 @@
 """Piecewise direct standardization: each source channel from a window of target channels."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,8 +10,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._validation import check_enough, clip_components
 from ._base import SpectraStandardizer
-from ._local_regression import fit_pcr, fit_pls, fit_ridge
-from ._windows import find_centres, fit_windows
+from ._local_regression import LocalLeftOutRidge, fit_pcr, fit_pls, fit_ridge
+from ._windows import channel_windows, find_centres, local_sets
 
 
 class PiecewiseDirectStandardization(SpectraStandardizer):
@@ -153,6 +154,12 @@ class PiecewiseDirectStandardization(SpectraStandardizer):
         self.source_wavelengths = source_wavelengths
 
     def _fit_map(self, X: NDArray[np.float64], X_source: NDArray[np.float64]) -> None:
+        ((self.transfer_matrix_, self.offset_),) = self._fit_maps(X, X_source)
+
+    def _fit_maps(
+        self, X: NDArray[np.float64], X_source: NDArray[np.float64], *, every: bool = False
+    ) -> list[tuple[csc_array, NDArray[np.float64]]]:
+        """Return matrix and offset, or those of ``every`` number of LVs up to ``n_components``."""
         check_enough(
             len(X), 2, what="standards", remedy="One shows an offset at most: use MeanShift."
         )
@@ -174,35 +181,63 @@ class PiecewiseDirectStandardization(SpectraStandardizer):
         target_rows, target_scale = self._rows(target, mean)
         response_rows, response_scale = self._rows(response, source_mean)
 
-        channels, coef = fit_windows(
+        channels = channel_windows(self.centres_, self.window_length, X.shape[1])
+        coefs = np.empty((self.n_components_ if every else 1, *channels.shape))
+        for block, windows, values in local_sets(
             target_rows,
             response_rows,
             self.centres_,
-            half_width=self.window_length,
+            channels,
             pooled=self.source_window_length,
-            fit_local=self._fit_local,
-        )
-        inside = channels < X.shape[1]
-        coef *= response_scale[:-1, None] / target_scale[channels]
+        ):
+            coefs[:, block] = self._fit_local(windows, values)[-len(coefs) :]
+        coefs *= response_scale[:-1, None] / target_scale[channels]
         if self.towards_identity:
-            coef[:, self.window_length] += 1.0
+            coefs[:, :, self.window_length] += 1.0
+        inside = channels < X.shape[1]
         ends = np.concatenate([[0], np.cumsum(inside.sum(axis=1))])
-        self.transfer_matrix_ = csc_array(
-            (coef[inside], channels[inside], ends), shape=(X.shape[1], X_source.shape[1])
-        )
-        self.offset_ = source_mean - mean @ self.transfer_matrix_
+        shape = (X.shape[1], X_source.shape[1])
+        matrices = [
+            csc_array((coef[inside], channels[inside], ends), shape=shape) for coef in coefs
+        ]
+        return [(matrix, source_mean - mean @ matrix) for matrix in matrices]
 
     def _map(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         return X @ self.transfer_matrix_ + self.offset_
 
+    def _left_out(
+        self,
+        X: NDArray[np.float64],
+        X_source: NDArray[np.float64],
+        shared: dict[Any, Any],
+    ) -> NDArray[np.float64] | None:
+        if self.regression != "ridge" or self.scale or self.source_window_length:
+            return None
+        key = (type(self), self.window_length, self.towards_identity, self.centres_.tobytes())
+        if key not in shared:
+            target, source = X - X.mean(axis=0), X_source - X_source.mean(axis=0)
+            if self.towards_identity:
+                source -= target[:, self.centres_]
+            rows, responses = (np.pad(part.T, ((0, 1), (0, 0))) for part in (target, source))
+            channels = channel_windows(self.centres_, self.window_length, X.shape[1])
+            shared[key] = [
+                (block, LocalLeftOutRidge(windows, values))
+                for block, windows, values in local_sets(rows, responses, self.centres_, channels)
+            ]
+        corrected = X_source.copy()
+        for block, ridge in shared[key]:
+            corrected[:, block] -= ridge.residuals(self.alpha).T
+        return corrected
+
     def _fit_local(
         self, windows: NDArray[np.float64], y: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the coefficients of many local models."""
-        if self.regression == "ridge":
-            return fit_ridge(windows, y, self.alpha)
-        fit = fit_pls if self.regression == "pls" else fit_pcr
-        return fit(windows, y, self.n_components_)
+        """Return coefficients (n_models, P, m) of many local models; PLS has all numbers of LVs."""
+        if self.regression == "pls":
+            return fit_pls(windows, y, self.n_components_)
+        if self.regression == "pcr":
+            return fit_pcr(windows, y, self.n_components_)[None]
+        return fit_ridge(windows, y, self.alpha)[None]
 
     def _rows(
         self, centered: NDArray[np.float64], mean: NDArray[np.float64]

@@ -152,7 +152,7 @@ def _pls1(X: Array, y: Array, n_components: int, smallest_size: float) -> Array:
     n_fits, _, r = X.shape
     n_targets = y.shape[2]
     X_T = np.swapaxes(X, 1, 2)
-    shape = (n_fits, n_components, n_targets, r)
+    shape = (n_fits, n_targets, n_components, r)
     rotations, loadings, vectors = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     covariance = np.swapaxes(X_T @ y, 1, 2)  # (F, n_targets, r)
     sizes = np.linalg.norm(X, axis=(1, 2))[:, None, None] * np.linalg.norm(y, axis=1)[:, :, None]
@@ -163,8 +163,8 @@ def _pls1(X: Array, y: Array, n_components: int, smallest_size: float) -> Array:
         # A covariance of rounding errors has no direction: that property gets no more LVs.
         alive = length > smallest
         rotation = np.where(alive, covariance / np.where(alive, length, 1.0), 0.0)
-        overlap = (loadings[:, :a] * rotation[:, None]).sum(axis=3, keepdims=True)
-        rotation = rotation - (rotations[:, :a] * overlap).sum(axis=1)
+        overlap = np.swapaxes(loadings[:, :, :a] @ rotation[..., None], 2, 3)
+        rotation = rotation - (overlap @ rotations[:, :, :a])[:, :, 0]
         scores = X @ np.swapaxes(rotation, 1, 2)  # (F, n, n_targets)
         variance = np.square(scores).sum(axis=1)[:, :, None]
         alive &= variance > smallest_size**2
@@ -173,5 +173,5 @@ def _pls1(X: Array, y: Array, n_components: int, smallest_size: float) -> Array:
         explained = np.where(alive, (rotation * covariance).sum(axis=2, keepdims=True), 0.0)
         vector = vector + explained / variance * rotation
         covariance = np.where(alive, covariance - loading * explained, 0.0)
-        rotations[:, a], loadings[:, a], vectors[:, a] = rotation, loading, vector
-    return vectors
+        rotations[:, :, a], loadings[:, :, a], vectors[:, :, a] = rotation, loading, vector
+    return np.swapaxes(vectors, 1, 2)

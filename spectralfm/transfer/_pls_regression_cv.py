@@ -129,8 +129,11 @@ class PLSRegressionCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
             for view in views
         ]
         self.rmsecv_ = np.full((len(views), self.max_components, targets.shape[1]), np.inf)
+        everything = np.ones((1, len(spectra)), dtype=bool)
+        models = []
         for view_error, path in zip(self.rmsecv_, paths, strict=True):
-            fits = path.fit(kept)
+            fits = path.fit(np.vstack([kept, everything]))
+            models.append(fits.vectors[-1])
             predicted = np.empty((path.n_components, *targets.shape))
             for fold, keep in enumerate(kept):
                 predicted[:, ~keep] = fits.predict(fold, path.X[~keep])
@@ -138,11 +141,10 @@ class PLSRegressionCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.coef_, self.preprocessing_ = [], []
         self.intercept_ = np.empty(targets.shape[1])
         self.n_components_ = np.empty(targets.shape[1], dtype=np.intp)
-        models = [path.fit(folds[None] >= 0) for path in paths]
         for j in range(targets.shape[1]):
             errors = self.rmsecv_[:, :, j]
             best, k = np.unravel_index(errors.argmin(), errors.shape)
-            coef = models[best].vectors[0, k, j] @ paths[best].directions
+            coef = models[best][k, j] @ paths[best].directions
             self.coef_.append(coef)
             self.intercept_[j] = targets[:, j].mean() - coef @ paths[best].origin
             self.n_components_[j] = k + 1

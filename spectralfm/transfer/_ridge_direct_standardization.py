@@ -1,12 +1,14 @@
 """Direct standardization drawn towards the identity."""
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from ._base import SpectraStandardizer
+from ._left_out_ridge import LeftOutRidge, left_out_squares
 
 
 class RidgeDirectStandardization(SpectraStandardizer):
@@ -92,3 +94,18 @@ class RidgeDirectStandardization(SpectraStandardizer):
     def _map(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         deviation = (X - self.target_mean_) @ self.standards_.T
         return X + self.shift_ + deviation @ self.dual_coef_
+
+    def _left_out(
+        self, X: NDArray[np.float64], X_source: NDArray[np.float64], shared: dict[Any, Any]
+    ) -> NDArray[np.float64] | None:
+        centred = (X - X.mean(axis=0)).T
+        squares = left_out_squares(centred).sum(axis=0)
+        rounding = 10 * np.finfo(np.float64).eps * np.linalg.norm(X)
+        if squares.min() <= rounding**2:  # copies of one standard are left: they span nothing
+            return None
+        response = X_source - X
+        response -= response.mean(axis=0)
+        residuals = LeftOutRidge(centred[None]).residuals(
+            response[None], self.ridge * squares[None]
+        )
+        return X_source - residuals[0]

@@ -54,8 +54,10 @@ class WeightedRidgeSystem:
         operator = ridge * (self.vectors / (self.sizes + ridge)) @ self.vectors.T
         residual = operator @ self.values
         left_out = residual / np.diag(operator)[:, None]
-        for block in blocks:
-            left_out[block] = np.linalg.solve(operator[np.ix_(block, block)], residual[block])
+        for length in {len(block) for block in blocks}:
+            rows = np.array([block for block in blocks if len(block) == length])
+            inner = operator[rows[:, :, None], rows[:, None, :]]
+            left_out[rows] = np.linalg.solve(inner, residual[rows])
         return left_out / self.weights[:, None]
 
     def intercepts(self, dual: Array) -> Array:

@@ -1,6 +1,6 @@
 """Windows of target channels around the channel that corresponds to each source channel."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,16 +60,32 @@ def find_centres(
     return distances.argmin(axis=0)
 
 
-def fit_windows(
-    target: Array,
-    response: Array,
-    centres: Indices,
-    *,
-    half_width: int,
-    pooled: int,
-    fit_local: Callable[[Array, Array], Array],
-) -> tuple[Indices, Array]:
-    """Fit one local model a source channel.
+def channel_windows(centres: Indices, half_width: int, n_target: int) -> Indices:
+    """Return the target channels of each window.
+
+    Parameters
+    ----------
+    centres : ndarray of shape (n_source,)
+        Target channel at the centre of each window.
+    half_width : int
+        Target channels on either side of the centre.
+    n_target : int
+        Number of target channels.
+
+    Returns
+    -------
+    ndarray of shape (n_source, 2 * half_width + 1)
+        Indices, ``n_target`` for those outside.
+    """
+    channels = centres[:, None] + np.arange(-half_width, half_width + 1)
+    channels[(channels < 0) | (channels >= n_target)] = n_target
+    return channels
+
+
+def local_sets(
+    target: Array, response: Array, centres: Indices, channels: Indices, *, pooled: int = 0
+) -> Iterator[tuple[slice, Array, Array]]:
+    """Cut out what the local model of each source channel is fitted to.
 
     Parameters
     ----------
@@ -80,34 +96,30 @@ def fit_windows(
         The same of the source.
     centres : ndarray of shape (n_source,)
         Target channel at the centre of each window.
-    half_width : int
-        Target channels on either side of the centre.
+    channels : ndarray of shape (n_source, m)
+        Channels of each window, of `channel_windows`.
     pooled : int
         Source channels on either side whose pairs of window and response are fitted together.
-    fit_local : callable
-        Takes windows (P, m, R) and responses (P, R), returns coefficients (P, m).
 
-    Returns
-    -------
-    channels : ndarray of shape (n_source, 2 * half_width + 1)
-        Target channels of each window, ``n_target`` for those outside.
-    coef : ndarray of shape (n_source, 2 * half_width + 1)
-        Their coefficients.
+    Yields
+    ------
+    block : slice
+        P source channels.
+    windows : ndarray of shape (P, m, R)
+        Their target channels.
+    responses : ndarray of shape (P, R)
+        Their values on the source.
     """
     n_target, n_source = len(target) - 1, len(response) - 1
-    offsets = np.arange(-half_width, half_width + 1)
-    channels = centres[:, None] + offsets
-    channels[(channels < 0) | (channels >= n_target)] = n_target
-    coef = np.empty(channels.shape)
+    offsets = np.arange(channels.shape[1]) - channels.shape[1] // 2
     for start in range(0, n_source, BLOCK):
         block = slice(start, start + BLOCK)
         rows = np.arange(n_source)[block, None]
         columns = channels[block, :, None]
         if pooled:
             rows, columns = _pool(rows, columns, centres, offsets, pooled, n_target)
-        windows = target[columns].reshape(*columns.shape[:2], -1)  # (P, m, R)
-        coef[block] = fit_local(windows, response[rows].reshape(len(rows), -1))
-    return channels, coef
+        windows = target[columns].reshape(*columns.shape[:2], -1)
+        yield block, windows, response[rows].reshape(len(rows), -1)
 
 
 def _pool(
