@@ -32,8 +32,7 @@ def fit_pls(windows: Array, y: Array, n_components: int) -> Array:
     .. [1] Dayal, B. S., & MacGregor, J. F. (1997). Improved PLS algorithms. Journal of
        Chemometrics, 11(1), 73-85.
     """
-    path = np.zeros((n_components, *windows.shape[:2]))
-    coef = np.zeros(windows.shape[:2])
+    path = np.empty((n_components, *windows.shape[:2]))
     residual = y.copy()
     scores: list[Array] = []
     rotations: list[Array] = []
@@ -53,8 +52,9 @@ def fit_pls(windows: Array, y: Array, n_components: int) -> Array:
         rotation *= inverse
         loading = _dot(score, residual)
         residual -= loading * score
-        coef += loading * rotation
-        path[k] = coef
+        np.multiply(loading, rotation, out=path[k])
+        if k:
+            path[k] += path[k - 1]
         scores.append(score)
         rotations.append(rotation)
     return path
