@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from .._net import Fit, fit_module
+from .._net import Fit, fit_module, isolated, seed_of
 from ..nn.embedding import MODALITIES
 from ..nn.encoder import SpectralEncoder
 from ..nn.pretraining import PretrainingModel
@@ -100,7 +100,8 @@ def pretrain(
     n_instruments = max(int(label.max()) for label in labels) + 1
     weights = dict(losses or {})
     n_episode = max(batch_size, FEWEST)
-    model = PretrainingModel(encoder, len(parameter_names()), n_instruments)
+    with isolated(seed_of(training.get("random_state"))):
+        model = PretrainingModel(encoder, len(parameter_names()), n_instruments)
 
     def loss_fn(_: nn.Module, batch: dict[str, Tensor], is_training: bool) -> dict[str, Tensor]:
         device = batch["row"].device
