@@ -32,8 +32,9 @@ class SpectralFMClassifier(CalibrationMixin, ClassifierMixin, BaseEstimator):
     .. math:: \min_{b, c} C \sum_i \ell(y_i, z_i b + c) + C w \lVert D b \rVert^2 / 2
               + \lVert b \rVert^2 / 2
 
-    ``z`` joins the chemistry latent, the tokens averaged over segments of the axis and the
-    spectrum, three blocks scaled to unit variance; ``D`` are differences of the standards.
+    ``z`` joins the chemistry latent, the features that pretraining made for calibrations, the
+    tokens averaged over segments of the axis and the spectrum, four blocks scaled to unit variance;
+    ``D`` are differences of the standards.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from ._torch_estimator import EncoderMixin
 
 Array = NDArray[np.float64]
 
-OUTPUTS = ("chem", "inst", "tokens", "reconstruction")
+OUTPUTS = ("chem", "inst", "features", "tokens", "reconstruction")
 
 
 class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
@@ -40,10 +40,11 @@ class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
         Kind of the spectra. "auto" is NIR where the middle of the axis lies above 4000 cm-1, else
         MIR where it reaches beyond 3700 cm-1, else Raman where it begins below 350 cm-1, else
         unknown.
-    output : {"chem", "inst", "tokens", "reconstruction"}, default="chem"
-        Latent of the chemistry; latent of the instrument; all patch tokens, one after the other
-        from low to high wavenumbers; or the spectra as the encoder would write them, on their own
-        axis and in their own units.
+    output : {"chem", "inst", "features", "tokens", "reconstruction"}, default="chem"
+        Latent of the chemistry; latent of the instrument; the features that pretraining makes for
+        calibrations, patch by patch (`spectralfm.nn.calibration`); all patch tokens, one after the
+        other from low to high wavenumbers; or the spectra as the encoder would write them, on their
+        own axis and in their own units.
     random_state : int, RandomState instance or None, default=None
         Initialises the encoder when ``checkpoint`` is None.
     device : str, default="auto"
@@ -171,15 +172,15 @@ class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_outputs_,)
-            ``chem0``, ``inst0``, ``token0_0`` and so on.
+            ``chem0``, ``inst0``, ``feature0_0``, ``token0_0`` and so on.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)
         if self.output == "reconstruction":
             return names
-        if self.output == "tokens":
-            width = self.n_outputs_ // self.encoder_.embed.n_tokens
-            labels = [f"token{i // width}_{i % width}" for i in range(self.n_outputs_)]
+        if self.output in ("features", "tokens"):
+            width, kind = self.n_outputs_ // self.encoder_.embed.n_tokens, self.output[:-1]
+            labels = [f"{kind}{i // width}_{i % width}" for i in range(self.n_outputs_)]
         else:
             labels = [f"{self.output}{i}" for i in range(self.n_outputs_)]
         return np.asarray(labels, dtype=object)
@@ -198,6 +199,8 @@ class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
             return encoding.latents.chem_mean
         if self.output == "inst":
             return encoding.latents.inst_mean
+        if self.output == "features":
+            return encoder.features(encoding)
         if self.output == "tokens":
             return encoding.tokens[:, 2:].flatten(1)  # (B, N, D) -> (B, N D)
         values = encoder.reconstruction.assemble(encoder.reconstruct(encoding))  # (B, G)

@@ -1,4 +1,4 @@
-"""What a head reads: chemistry latent, pooled tokens and the spectrum, each of equal weight."""
+"""What a head reads: chemistry latent, features, pooled tokens and spectrum, of equal weight."""
 
 from collections.abc import Sequence
 from numbers import Integral
@@ -22,8 +22,9 @@ CONSTANT = 1e-8
 class FeatureMixin(EncoderMixin):
     """Reads features of spectra and scales their blocks to unit variance.
 
-    Blocks are the chemistry latent, the tokens averaged over segments of the axis, and the
-    spectrum. Latent and tokens are scaled feature by feature, channels all alike.
+    Blocks are the chemistry latent, the features for calibrations, the tokens averaged over
+    segments of the axis, and the spectrum. Latent and tokens are scaled one by one, features and
+    channels all alike: their sizes say what matters.
     """
 
     _feature_constraints: dict = {
@@ -41,17 +42,12 @@ class FeatureMixin(EncoderMixin):
         """Learn the mean and the gain of features (n_samples, n_features)."""
         n_spectrum = 0 if self.spectrum is None else n_channels
         n_chem = self.encoder_.bottleneck.chem.out_features // 2
-        sizes = [n_chem, F.shape[1] - n_chem - n_spectrum]
-        gains, start = [], 0
-        for size in sizes:
-            deviation = F[:, start : start + size].std(axis=0)
-            varies = deviation > CONSTANT * deviation.max(initial=np.finfo(np.float64).tiny)
-            gain = np.zeros(size)
-            gain[varies] = 1 / (deviation[varies] * np.sqrt(size))
-            gains.append(gain)
-            start += size
-        total = np.sqrt(F[:, start:].var(axis=0).sum())
-        gains.append(np.full(n_spectrum, 1 / total if total > 0 else 0.0))
+        n_features = self.encoder_.n_features
+        n_tokens = F.shape[1] - n_chem - n_features - n_spectrum
+        chem, features, tokens, spectrum = np.split(
+            F, np.cumsum([n_chem, n_features, n_tokens]), axis=1
+        )
+        gains = (_own_gains(chem), _one_gain(features), _own_gains(tokens), _one_gain(spectrum))
         self.feature_mean_, self.feature_gain_ = F.mean(axis=0), np.concatenate(gains)
 
     def _scaled(self, F: Array) -> Array:
@@ -69,36 +65,54 @@ class FeatureMixin(EncoderMixin):
         return np.hstack([latents, X])
 
     def _read_latents(self, encoder: SpectralEncoder, encoding: Encoding) -> Tensor:
-        return latent_features(encoding, self.n_segments)
+        return latent_features(encoder, encoding, self.n_segments)
 
 
-def latent_features(encoding: Encoding, n_segments: int) -> Tensor:
-    """Return the chemistry latent and the pooled tokens.
+def _own_gains(block: Array) -> Array:
+    """Return what brings every column to the same variance, and all together to 1."""
+    deviation = block.std(axis=0)
+    varies = deviation > CONSTANT * deviation.max(initial=np.finfo(np.float64).tiny)
+    gain = np.zeros(block.shape[1])
+    gain[varies] = 1 / (deviation[varies] * np.sqrt(block.shape[1]))
+    return gain
+
+
+def _one_gain(block: Array) -> Array:
+    """Return what brings all columns together to the variance 1."""
+    total = np.sqrt(block.var(axis=0).sum())
+    return np.full(block.shape[1], 1 / total if total > 0 else 0.0)
+
+
+def latent_features(encoder: SpectralEncoder, encoding: Encoding, n_segments: int) -> Tensor:
+    """Return the chemistry latent, the features for calibrations and the pooled tokens.
 
     Parameters
     ----------
+    encoder : SpectralEncoder
+        The encoder.
     encoding : Encoding
-        What the encoder returned.
+        What it returned.
     n_segments : int
         Number K of segments of the axis over which tokens are averaged; 0 for no tokens, at most
         one segment a token.
 
     Returns
     -------
-    Tensor of shape (B, Zc + K D)
+    Tensor of shape (B, Zc + N F + K D)
         Features. Tokens that were not measured count in no average.
     """
     chem = encoding.latents.chem_mean  # (B, Zc)
     tokens = encoding.tokens[:, 2:]  # (B, N, D)
     measured = ~encoding.spectra.padding_mask[:, 2:, None]  # (B, N, 1)
+    features = encoder.features(encoding)  # (B, N F)
     if n_segments == 0:
-        return chem
+        return torch.cat([chem, features], 1)
     bounds = segment_bounds(tokens.shape[1], n_segments)
     pooled = [
         (tokens[:, a:b] * measured[:, a:b]).sum(1) / measured[:, a:b].sum(1).clamp(min=1)
         for a, b in zip(bounds[:-1], bounds[1:], strict=True)
     ]  # K of (B, D)
-    return torch.cat([chem, *pooled], 1)
+    return torch.cat([chem, features, *pooled], 1)
 
 
 def segment_bounds(n_tokens: int, n_segments: int) -> Sequence[int]:

@@ -27,8 +27,9 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
     .. math:: \min_{b, c} \lVert y - Z b - c \rVert^2 + w \lVert D b \rVert^2
               + \lambda \lVert b \rVert^2
 
-    ``Z`` joins the chemistry latent, the tokens averaged over segments of the axis and the
-    spectrum, three blocks scaled to unit variance; ``D`` are differences of the standards.
+    ``Z`` joins the chemistry latent, the features that pretraining made for calibrations, the
+    tokens averaged over segments of the axis and the spectrum, four blocks scaled to unit variance;
+    ``D`` are differences of the standards.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ class Calibration(nn.Module):
         super().__init__()
         self.encoder, self.n_segments = encoder, n_segments
         n_tokens, d_model = encoder.embed.n_tokens, encoder.bottleneck.chem.in_features
-        n_features = encoder.bottleneck.chem.out_features // 2
+        n_features = encoder.bottleneck.chem.out_features // 2 + encoder.n_features
         n_features += min(n_segments, n_tokens) * d_model
         self.norm = nn.LayerNorm(n_features)
         self.head = RegressionHead(n_features, n_out, d_hidden=0)
@@ -74,7 +74,7 @@ class Calibration(nn.Module):
     def forward(self, x: Tensor, axis: Tensor, modality: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (B, F) and the penalty on uneven use of the experts ()."""
         encoding = self.encoder(x, axis, modality)
-        return latent_features(encoding, self.n_segments), encoding.balance
+        return latent_features(self.encoder, encoding, self.n_segments), encoding.balance
 
 
 def fine_tune(

@@ -204,6 +204,11 @@ class SpectralEncoder(nn.Module):
         patches = self.reconstruction(encoding.tokens[:, 2:])  # (B, N, D) -> (B, N, P)
         return patches + self.embed.patches(encoding.spectra.seen)
 
+    @property
+    def n_features(self) -> int:
+        """N F, the number of features of a spectrum for calibrations."""
+        return self.embed.n_tokens * self.calibration.filters.out_features
+
     def features(self, encoding: Encoding) -> Tensor:
         """Read what a calibration is made on.
 

@@ -106,9 +106,11 @@ def _network(encoder: SpectralEncoder, spectra: Tensor, axis: Tensor, seed: int)
         patches = encoder.reconstruct(encoding)
         moved = encoder.transfer(encoding, encoding.inst.roll(1, 0))
         masked = masked_loss(patches, encoder.embed.patches(encoding.spectra.values), mask)
+        features = encoder.features(encoding)
         loss = masked + encoding.kl + encoding.balance + moved.square().mean()
+        loss = loss + features.square().mean()
         loss.backward()
-    outputs = (encoding.tokens, encoding.chem, encoding.inst, patches, moved)
+    outputs = (encoding.tokens, encoding.chem, encoding.inst, patches, moved, features)
     shapes = [(len(spectra), size) for size in (TINY["n_chem"], TINY["n_inst"], TINY["n_grid"])]
     yield Check(
         "forward",
