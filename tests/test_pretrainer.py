@@ -136,6 +136,29 @@ def test_views_differ_in_instrument_and_share_the_sample():
     assert 0 < noise.std() < 0.5 * signal.std()
 
 
+def test_separation_is_that_of_a_linear_discriminant_and_ignores_scales():
+    torch.manual_seed(0)
+    model, *_ = batch()
+    model.eval()
+    label = torch.arange(24) % 3
+    chem = torch.randn(24, 8)
+    told = chem.clone()
+    told[:, 0] = 0.01 * told[:, 0] + 0.05 * label  # small, but it tells the instruments
+    within = torch.cov(torch.cat([told[label == k] - told[label == k].mean(0) for k in range(3)]).T)
+    model.spread.copy_(within)
+    centroids = torch.stack([told[label == k].mean(0) - told.mean(0) for k in range(3)])
+    level = 1e-3 * within.diagonal().mean() * torch.eye(8)
+    squares = (centroids @ torch.linalg.inv(within + level) * centroids).sum(1)
+    expected = (8 * squares).mean().div(8).log1p()  # 8 spectra of each, 8 dimensions
+    torch.testing.assert_close(model.separation(told, label), expected)
+    model.spread.copy_(torch.cov(chem.T))
+    assert model.separation(chem, label) < 1.0 < expected
+    model.train()
+    before = model.spread.clone()
+    model.separation(chem, label)
+    assert not torch.equal(model.spread, before)
+
+
 def test_target_follows_and_gives_means():
     model, x, axis, modality, _ = batch()
     model.train()

@@ -30,6 +30,9 @@ LIKENESS = 0.05
 AGREEMENT = 2.0
 """Weight of the agreement of the chemistry latents of two recordings of a sample."""
 
+SEPARATION = 0.4
+"""Weight of what a linear classifier could tell of the instruments from the chemistry latent."""
+
 LEAST_CHANGE = 0.01
 """Mean square of a change by the instrument, in units of a spectrum's variance, that is nothing."""
 
@@ -133,6 +136,8 @@ def bottleneck_term(
         independence_weight=INDEPENDENCE,
         weight=weight,
     )
+    apart = model.separation(encoding.latents.chem_mean, views.instruments)
+    loss = loss + weight * SEPARATION * apart.to(loss.dtype)
     loss = loss + same_instrument_loss(encoding.inst, views.instruments, weight=weight * LIKENESS)
     if target is not None:
         other = target.encoding.latents.chem_mean

@@ -96,6 +96,8 @@ class PretrainingModel(nn.Module):
     (torch.Size([3, 15, 32]), torch.Size([3, 256]), torch.Size([3, 64]))
     """
 
+    spread: Tensor
+
     def __init__(
         self,
         encoder: SpectralEncoder,
@@ -113,6 +115,7 @@ class PretrainingModel(nn.Module):
         self.label_reader: nn.Module | None = None
         if n_instruments:
             self.label_reader = InstrumentReader(n_chem, n_inst, n_instruments)
+        self.register_buffer("spread", torch.eye(n_chem))
         # Nothing else needs the latents to hold much: the tokens suffice to reconstruct.
         self.sketch = Projector(n_chem, N_SKETCH)
         self.change = Projector(n_chem + n_inst, N_SKETCH)
@@ -151,6 +154,42 @@ class PretrainingModel(nn.Module):
         """Encode spectra, nothing hidden, with the slow copy."""
         encoding = self.target_encoder(x, axis, modality)
         return Target(encoding, self.target_projector(encoding.chem))
+
+    def separation(self, chem: Tensor, label: Tensor, decay: float = 0.9) -> Tensor:
+        r"""Return how far apart chemistry latents of several instruments lie.
+
+        .. math:: \log \Big( 1 + \frac{1}{Z K} \sum_k n_k (c_k - c)^\top S^{-1} (c_k - c) \Big)
+
+        with the centroids :math:`c_k` of K instruments and the covariance S within instruments,
+        averaged over batches: what a linear classifier of the instruments could use, however small.
+
+        Parameters
+        ----------
+        chem : Tensor of shape (B, Zc)
+            Means of the latents.
+        label : Tensor of shape (B,), int64
+            Instruments, numbered from 0, each with some spectra.
+        decay : float
+            Of the average of S, in [0, 1).
+
+        Returns
+        -------
+        Tensor of shape ()
+            About log 2 where instruments differ by chance.
+        """
+        member = nn.functional.one_hot(label).to(chem.dtype)  # (B, K)
+        count = member.sum(0)  # (K,)
+        centroids = member.T @ chem / count[:, None]  # (K, Zc)
+        within = chem - centroids[label]
+        if self.training:
+            freedom = max(len(chem) - len(count), 1)
+            self.spread.lerp_((within.T @ within / freedom).detach().to(self.spread), 1 - decay)
+        n_chem = chem.shape[1]
+        level = 1e-3 * self.spread.diagonal().mean() + 1e-12
+        identity = torch.eye(n_chem, dtype=self.spread.dtype, device=chem.device)
+        apart = (centroids - chem.mean(0)).to(self.spread)  # (K, Zc)
+        reached = torch.linalg.solve(self.spread + level * identity, apart.T)  # (Zc, K)
+        return ((apart.T * reached).sum(0) * count).mean().div(n_chem).log1p()
 
     def update(self, decay: float) -> None:
         """Move the target towards the encoder, as `spectralfm.losses.contrastive` says."""
