@@ -32,6 +32,9 @@ LARGEST_LOGVAR = 10.0
 """Bound on the magnitude of a log variance: exp(10) overflows nothing, exp(100) does."""
 
 
+GRADIENT = 0.1
+"""Share of the gradient of the summary that its tokens get."""
+
 FIRST_LOGVAR = -4.0
 """Log variance at the start."""
 
@@ -158,11 +161,14 @@ class VariationalBottleneck(nn.Module):
 class Summary(nn.Module):
     r"""Join [CLS] with what the tokens say along the spectrum.
 
-    .. math:: s = h_{CLS} + W \, [\bar t_1, \dots, \bar t_K], \qquad
+    .. math:: s = h_{CLS} + W_2 \operatorname{GELU}(W_1 [\bar t_1, \dots, \bar t_K]), \qquad
               \bar t_k = U \operatorname{mean}_{n \in \text{segment}\,k} h_n
 
     One attention layer takes long to learn where in a spectrum something stands; here the place
     is known from the start.
+
+    The tokens get a tenth of the gradient: what parts chemistry and instrument is steep and noisy,
+    and would keep them from learning to reconstruct; the summary itself learns at full rate.
 
     Parameters
     ----------
@@ -185,9 +191,10 @@ class Summary(nn.Module):
         super().__init__()
         self.n_segments = n_segments
         self.narrow = nn.Linear(d_model, d_segment)
-        self.join = nn.Linear(n_segments * d_segment, d_model)
-        for linear in (self.narrow, self.join):
-            nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
+        self.mix = nn.Linear(n_segments * d_segment, 2 * d_model)
+        self.join = nn.Linear(2 * d_model, d_model)
+        for linear in (self.narrow, self.mix, self.join):
+            nn.init.normal_(linear.weight, std=(2 / linear.in_features) ** 0.5)
 
     def forward(self, h: Tensor, padding_mask: Tensor) -> Tensor:
         """Map tokens (B, N + 2, D) and what of them is padding (B, N + 2) to (B, D)."""
@@ -198,7 +205,8 @@ class Summary(nn.Module):
         narrow = torch.cat([self.narrow(tokens) * measured, measured], 2)  # (B, N, d + 1)
         pooled = F.adaptive_avg_pool1d(narrow.mT, self.n_segments)  # (B, d + 1, K)
         segments = pooled[:, :-1] / pooled[:, -1:].clamp(min=1e-6)  # (B, d, K)
-        return h[:, 0] + self.join(segments.flatten(1))  # (B, D)
+        mixed = F.gelu(self.mix(segments.flatten(1)))  # (B, 2 D)
+        return h[:, 0] + self.join(mixed)  # (B, D)
 
 
 class InstrumentReader(nn.Module):
