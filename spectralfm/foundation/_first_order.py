@@ -1,12 +1,14 @@
 r"""What instruments differ by to first order, in closed form.
 
 .. math::
-    d = \sum_k \frac{z_{1k} a_o}{k + 1} P_k + \sum_k \frac{z_{2k} a_g}{k + 1} P_k x
-        + \sum_{k < 2} \frac{z_{3k} a_s}{k + 1} P_k x' + z_4 \frac{a_b^2}{16 \ln 2} x''
+    d = \sum_{k=0}^{5} \frac{a_o z_{1k} + a_g z_{2k}\, x}{k + 1} c_k
+        + \sum_{k=0}^{2} \frac{a_s z_{3k}}{k + 1} c_k\, x'
+        + \frac{a_b^2 z_4}{16 \ln 2} x'', \qquad c_k(u) = \cos\frac{k \pi (u + 1)}{2}
 
-with Legendre polynomials :math:`P_k` of degree 0 to 2 over the spectrum's own range, derivatives
-along its axis and z standard normal. A wrong axis moves a spectrum along its slope, a wider line
-shape along its curvature; a sharper one goes the other way.
+with z standard normal, derivatives along the axis, and u from -1 to 1 over the spectrum's own
+range: offset and gain are smooth fields, as those of `InstrumentSimulator` are. A wrong axis moves
+a spectrum along its slope, a wider line shape along its curvature; a sharper one goes the other
+way.
 
 Glossary: n samples, L channels, E effects, I instruments.
 """
@@ -21,14 +23,17 @@ from ..axis import convert_axis
 Array = NDArray[np.float64]
 
 AMPLITUDES = {
-    "nir": {"shift": 1.0, "broadening": 8.0, "gain": 0.05, "offset": 0.05},
-    "mir": {"shift": 1.0, "broadening": 4.0, "gain": 0.05, "offset": 0.05},
+    "nir": {"shift": 1.0, "broadening": 10.0, "gain": 0.1, "offset": 0.1},
+    "mir": {"shift": 1.0, "broadening": 4.0, "gain": 0.1, "offset": 0.1},
     "raman": {"shift": 2.0, "broadening": 6.0, "gain": 0.2, "offset": 0.1},
 }
 """Standard deviations a: wavelength error and full width at half maximum in nm (NIR) or cm-1,
-relative gain, offset in absorbance units or, in Raman spectra, their own range. Axis and photometry
-of a qualified NIR instrument stay within 1 nm and 0.05 (USP <1119>); the others are between those
-of benches and handhelds, see `InstrumentSimulator`."""
+relative gain, offset in absorbance units or, in Raman spectra, their own range. In the middle
+between qualified bench instruments (1 nm, 0.05 and 0.05, 6 to 10 nm) and handhelds (several nm, 0.2
+to 0.3, 10 to 30 nm), whose sources stand beside the simulator's prior."""
+
+N_FIELD, N_AXIS = 6, 3
+"""Terms of offset and gain, and of the error of the axis."""
 
 
 def first_order_effects(
@@ -72,12 +77,13 @@ def first_order_effects(
     order = np.argsort(place)
     x, place = X[:, order], place[order]
     u = (2 * place - place[0] - place[-1]) / (place[-1] - place[0])
-    shapes = np.polynomial.legendre.legvander(u, 2).T / np.arange(1, 4)[:, None]  # (3, L)
+    degree = np.arange(N_FIELD)[:, None]
+    shapes = np.cos(degree * np.pi * (u + 1) / 2) / (degree + 1)  # (N_FIELD, L)
     slope = np.gradient(x, place, axis=1)
     level = np.ptp(x, axis=1)[:, None] if modality == "raman" else np.ones((len(x), 1))
     curvature = np.gradient(slope, place, axis=1) / (16 * np.log(2))
     terms = {
-        "shift": sizes["shift"] * shapes[:2, None] * slope,
+        "shift": sizes["shift"] * shapes[:N_AXIS, None] * slope,
         "broadening": sizes["broadening"] ** 2 * curvature[None],
         "gain": sizes["gain"] * shapes[:, None] * x,
         "offset": sizes["offset"] * shapes[:, None] * level,
