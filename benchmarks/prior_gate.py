@@ -15,6 +15,7 @@ of PLS, the averaged ridge of `DifferencePenalizedRidge` without prior and with 
 
 import argparse
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from _protocol import Task, tasks
@@ -49,13 +50,15 @@ def share(D: np.ndarray, rows: np.ndarray, k: int) -> float:
     return np.square(D @ V.T).sum() / np.square(D).sum()
 
 
-def shares(priors: dict[str, Callable[[np.ndarray], InstrumentPrior]]) -> Iterator[dict]:
+def shares(priors: dict[str, Callable[..., InstrumentPrior]]) -> Iterator[dict]:
     for name, wavelengths, spectra in real_pairs(*SETS):
         for source, target in (tuple(spectra), tuple(spectra)[::-1]):
             X, D = spectra[source], spectra[target] - spectra[source]
             standards = kennard_stone(X, max(COUNTS))
             left = np.setdiff1d(np.arange(len(X)), standards)
-            factors = {kind: make(wavelengths).covariance(X) for kind, make in priors.items()}
+            factors = {
+                kind: make(wavelengths=wavelengths).covariance(X) for kind, make in priors.items()
+            }
             spaces = {"plain": np.eye(X.shape[1]), "whitened": whitening(X)}
             for kind in ("standards", *factors):
                 for k in COUNTS:
@@ -73,7 +76,7 @@ def calibrations(task: Task, nm: np.ndarray, priors: dict, checkpoint: str | Non
     """Return calibrations that saw the source alone, and the full recalibration."""
     found = {"PLS": task.source_model}
     for kind in ("no", *priors):
-        prior = priors[kind](nm).covariance(task.X) if kind in priors else None
+        prior = priors[kind](wavelengths=nm).covariance(task.X) if kind in priors else None
         ridge = DifferencePenalizedRidge(prior=prior)
         found[f"ridge, {kind} prior"] = ridge.fit(task.X, task.y)
     for output in OUTPUTS if checkpoint else ():
@@ -89,15 +92,11 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=5)
     arguments = parser.parse_args()
     kinds = ["simulator", "physics"] + ["learned"] * (arguments.checkpoint is not None)
-    priors = {
-        kind: lambda nm, kind=kind: InstrumentPrior(
-            kind, checkpoint=arguments.checkpoint, wavelengths=nm, random_state=0
-        )
-        for kind in kinds
-    }
+    common = {"checkpoint": arguments.checkpoint, "random_state": 0}
+    priors = {kind: partial(InstrumentPrior, kind, **common) for kind in kinds}
     found = list(shares(priors))
-    for row in found:
-        print(*row.values())
+    for row in [found[0].keys(), *(row.values() for row in found)]:
+        print(*(f"{cell!s:<14}" for cell in row))
     print(write_csv("prior_gate_shares", found, "numpy", "torch"))
 
     axes = {"corn": fetch_corn().wavelengths, "tablets": fetch_tablets().wavelengths[:520]}
@@ -110,9 +109,9 @@ def main() -> None:
                 predicted = model.predict(task.X_test).reshape(task.y_test.shape)
                 row = {"group": task.group, "method": name, "n": 0, "seed": task.seed}
                 row |= {"source": task.source, "target": task.target}
-                for p, name in enumerate(task.properties):
+                for p, y_name in enumerate(task.properties):
                     error = rmsep(task.y_test[:, p], predicted[:, p])
-                    errors.append(row | {"property": name, "rmsep": error})
+                    errors.append(row | {"property": y_name, "rmsep": error})
     scores = score_rows(errors)
     print_table(scores, list(dict.fromkeys(row["method"] for row in errors)))
     print(write_csv("prior_gate_scores", scores, "numpy", "torch", "scikit-learn"))
