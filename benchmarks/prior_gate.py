@@ -6,9 +6,8 @@ and ``whitened`` by (S + c I)^-1/2, where calibrations look; S is the covariance
 spectra, c is 1e-4 of its mean diagonal. ``mean`` is the share of the mean difference, ``samples``
 that of what differs from sample to sample. Priors saw the source spectra alone.
 
-Scores: RMSEP without any target spectrum over that of a full recalibration, as in ``transfer.py``,
-of PLS, the averaged ridge of `DifferencePenalizedRidge` without prior and with each and, with
-``--checkpoint``, a ridge on every output of the encoder.
+Scores: RMSEP without any target spectrum over that of a full recalibration, as in ``transfer.py``:
+see ``_no_target.py``.
 
     SPECTRALFM_DATA=folder python benchmarks/prior_gate.py [--checkpoint weights.safetensors]
 """
@@ -18,23 +17,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
-from _protocol import Task, tasks
+from _no_target import no_target_errors
 from _provenance import write_csv
 from _real_pairs import real_pairs
 from _scores import print_table, score_rows
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from spectralfm.datasets import fetch_corn, fetch_tablets
-from spectralfm.foundation import InstrumentPrior, SpectralFMEncoder
-from spectralfm.metrics import rmsep
+from spectralfm.foundation import InstrumentPrior
 from spectralfm.model_selection import kennard_stone
-from spectralfm.transfer import DifferencePenalizedRidge, PLSRegressionCV
 
 SETS = "corn", "tablets", "soil", "forensic_K", "forensic_T"
-COUNTS, RIDGE, OUTPUTS = (3, 5, 10), 1e-4, ("chem", "tokens", "reconstruction")
-PENALTIES = np.logspace(-3, 5, 17)
+COUNTS, RIDGE = (3, 5, 10), 1e-4
 
 
 def whitening(X: np.ndarray) -> np.ndarray:
@@ -72,20 +64,6 @@ def shares(priors: dict[str, Callable[..., InstrumentPrior]]) -> Iterator[dict]:
                     yield row
 
 
-def calibrations(task: Task, nm: np.ndarray, priors: dict, checkpoint: str | None) -> dict:
-    """Return calibrations that saw the source alone, and the full recalibration."""
-    found = {"PLS": task.source_model}
-    for kind in ("no", *priors):
-        prior = priors[kind](wavelengths=nm).covariance(task.X) if kind in priors else None
-        ridge = DifferencePenalizedRidge(prior=prior)
-        found[f"ridge, {kind} prior"] = ridge.fit(task.X, task.y)
-    for output in OUTPUTS if checkpoint else ():
-        encoder = SpectralFMEncoder(checkpoint, wavelengths=nm, output=output)
-        ridge = make_pipeline(encoder, StandardScaler(), RidgeCV(PENALTIES, alpha_per_target=True))
-        found[f"ridge on {output}"] = ridge.fit(task.X, task.y)
-    return found | {"full recalibration": PLSRegressionCV().fit(task.X_target, task.y)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--checkpoint", help="weights of an encoder, for the learned prior")
@@ -99,19 +77,7 @@ def main() -> None:
         print(*(f"{cell!s:<14}" for cell in row))
     print(write_csv("prior_gate_shares", found, "numpy", "torch"))
 
-    axes = {"corn": fetch_corn().wavelengths, "tablets": fetch_tablets().wavelengths[:520]}
-    axes["soil"] = next(real_pairs("soil"))[1]
-    errors = []
-    for dataset, wavelengths in axes.items():
-        for task in tasks(dataset, arguments.splits):
-            models = calibrations(task, wavelengths, priors, arguments.checkpoint)
-            for name, model in models.items():
-                predicted = model.predict(task.X_test).reshape(task.y_test.shape)
-                row = {"group": task.group, "method": name, "n": 0, "seed": task.seed}
-                row |= {"source": task.source, "target": task.target}
-                for p, y_name in enumerate(task.properties):
-                    error = rmsep(task.y_test[:, p], predicted[:, p])
-                    errors.append(row | {"property": y_name, "rmsep": error})
+    errors = list(no_target_errors(priors, arguments.checkpoint, arguments.splits))
     scores = score_rows(errors)
     print_table(scores, list(dict.fromkeys(row["method"] for row in errors)))
     print(write_csv("prior_gate_scores", scores, "numpy", "torch", "scikit-learn"))
