@@ -268,6 +268,22 @@ def test_unlabelled_spectra_of_another_population_tell_it_roughly(truth):
     assert unchanged.amplitude_ < 0.1
 
 
+def test_a_new_constituent_is_taken_for_an_instrument():
+    """The documented failure: unlabelled spectra cannot tell a new band from a new instrument."""
+    band = 0.2 * np.exp(-0.5 * ((AXIS - 1750) / 25) ** 2)
+    assert prior().fit_amplitude(X, X_target=X[:25] + band).amplitude_ > 0.5
+
+
+def test_one_real_standard_tells_about_as_much_as_ten(corn_pair):
+    X_target, X_source = corn_pair
+    one = InstrumentPrior(wavelengths=np.arange(1100, 2499, 2), random_state=0)
+    found = [
+        one.fit_amplitude(X_source, standards=Standards(X_source[:n], X_target[:n])).amplitude_
+        for n in (1, 3, 10)
+    ]
+    assert max(found) < 2 * min(found) and 0.2 < found[2] < 1.0
+
+
 def test_an_amplitude_scales_everything_and_is_forgotten():
     one = prior()
     before = one.covariance(X), one.sample(X)
