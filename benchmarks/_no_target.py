@@ -10,13 +10,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from spectralfm.foundation import InstrumentPrior, SpectralFMEncoder
+from spectralfm.foundation._encoder import OUTPUTS
 from spectralfm.metrics import rmsep
 from spectralfm.transfer import DifferencePenalizedRidge, PLSRegressionCV
 
 FLOORS = {"": 1.0, ", 256 x floor": 256.0, ", 4096 x floor": 4096.0}
 """Factors on the noise floors of `DifferencePenalizedRidge`, which sees no noise of the target."""
 
-OUTPUTS = "chem", "tokens", "reconstruction"
 PENALTIES = np.logspace(-3, 5, 17)
 
 Priors = dict[str, Callable[..., InstrumentPrior]]
@@ -49,7 +49,7 @@ def _calibrations(
             floors = [factor * floor for floor in DifferencePenalizedRidge().noise_floors]
             ridge = DifferencePenalizedRidge(noise_floors=floors, prior=prior)
             yield f"ridge, {kind} prior{name}", ridge.fit(task.X, task.y)
-    for output in OUTPUTS if checkpoint else ():
+    for output in sorted({*OUTPUTS} - {"inst"}) if checkpoint else ():
         encoder = SpectralFMEncoder(checkpoint, wavelengths=wavelengths, output=output)
         ridge = make_pipeline(encoder, StandardScaler(), RidgeCV(PENALTIES, alpha_per_target=True))
         yield f"ridge on {output}", ridge.fit(task.X, task.y)
