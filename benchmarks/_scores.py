@@ -47,11 +47,11 @@ def print_table(scores: list[dict], methods: list[str]) -> None:
     """Print the scores as one table a group, a row a method, a column a number of standards."""
     budgets = sorted({row["n"] for row in scores})
     for group in sorted({row["group"] for row in scores}):
-        print(f"\n{group:24}" + "".join(f"{n:>8}" for n in budgets))
+        print(f"\n{group:36}" + "".join(f"{n:>8}" for n in budgets))
         for method in methods:
             cells = {
                 row["n"]: row["score"]
                 for row in scores
                 if row["group"] == group and row["method"] == method
             }
-            print(f"{method:24}" + "".join(f"{cells.get(n, '-'):>8}" for n in budgets))
+            print(f"{method:36}" + "".join(f"{cells.get(n, '-'):>8}" for n in budgets))

@@ -13,38 +13,19 @@ root mean squares in thousandths of an absorbance unit, ``n`` counts parameters.
 """
 
 import dataclasses
-import os
-from collections.abc import Iterator
-from itertools import combinations, product
-from pathlib import Path
+from itertools import product
 
 import numpy as np
 import torch
 from _provenance import write_csv
+from _real_pairs import real_pairs
 
-from spectralfm.axis import common_axis, resample
-from spectralfm.datasets import fetch_corn, fetch_tablets, load_npz_pair
 from spectralfm.simulation import InstrumentSimulator
 from spectralfm.simulation._priors import PRIORS
 
 STEP, PENALTY, N_HALVES, SCANS = 0.3, 1e-4, 5, ("path_length", "baseline")
 NUMBERS = "rms_mean", "rms_samples", "rms_rest", "mean", "samples", "rest_mean", "rest_samples"
 PLACES = {"junction": range(700, 2500, 100), "fringe_period": (30, 55, 100, 170, 300)}
-
-
-def pairs() -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield name, wavelengths in nm, source and target spectra."""
-    corn, tablets = fetch_corn(), fetch_tablets()
-    for i, j in combinations(corn.spectra, 2):
-        yield f"corn {i}-{j}", corn.wavelengths, corn.spectra[i], corn.spectra[j]
-    rows = np.setdiff1d(tablets.splits["calibrate"], tablets.outliers)
-    source, target = (X[rows][:, :520] for X in tablets.spectra.values())
-    yield "tablets", tablets.wavelengths[:520], source, target
-    for name in ("forensic_K", "forensic_T"):
-        pair = load_npz_pair(Path(os.environ["SPECTRALFM_DATA"], "transfer", f"{name}.npz"))
-        axis = common_axis(*pair.wavelengths.values())
-        source, target = (resample(X, pair.wavelengths[i], axis) for i, X in pair.spectra.items())
-        yield name, axis, source, target
 
 
 def changes(wavelengths: np.ndarray, X: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,7 +77,9 @@ def own_shares(J: np.ndarray, D: np.ndarray) -> list[float]:
 
 def main() -> None:
     rows = []
-    for name, wavelengths, X, target in pairs():
+    for name, wavelengths, spectra in real_pairs("corn", "tablets", "forensic_K", "forensic_T"):
+        (source, X), (other, target) = spectra.items()
+        name = f"corn {source}-{other}" if name == "corn" else name
         D, place = target - X, (wavelengths - 1600) / 900
         terms = np.polynomial.legendre.legvander(place, 2), np.linalg.svd(X - X.mean(0))[2][:6].T
         line, chemistry = (np.broadcast_to(t, (*X.shape, t.shape[1])) for t in terms)

@@ -24,8 +24,8 @@ NEED_ARGUMENTS: dict[str, BaseEstimator] = {
     "SpectralFMStandardizer": foundation.SpectralFMStandardizer(None),
     "TestTimeAdapter": foundation.TestTimeAdapter(foundation.SpectralFMEncoder(None), n_steps=1),
 }
-# It has checks of its own, with a network that is small enough.
-ELSEWHERE = {"SpectralFMPretrainer"}
+# One has checks of its own, with a network that is small enough; the other has no ``fit``.
+ELSEWHERE = {"SpectralFMPretrainer", "InstrumentPrior"}
 
 PUBLIC = [getattr(part, name) for part in (transfer, foundation) for name in part.__all__]
 ESTIMATORS = [

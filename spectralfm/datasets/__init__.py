@@ -1,6 +1,7 @@
 """Spectra to transfer calibrations on: original sets, files of your own, simulated pairs."""
 
 from . import corpora
+from ._campaign import make_instrument_campaign
 from ._corn import fetch_corn
 from ._csv import load_spectra_csv
 from ._csv_pair import load_csv_pair
@@ -15,5 +16,6 @@ __all__ = [
     "load_csv_pair",
     "load_npz_pair",
     "load_spectra_csv",
+    "make_instrument_campaign",
     "make_instrument_pair",
 ]

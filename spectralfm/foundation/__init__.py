@@ -5,6 +5,7 @@ Importing this subpackage loads torch; ``import spectralfm`` does not.
 
 from ._classifier import SpectralFMClassifier
 from ._encoder import SpectralFMEncoder
+from ._instrument_prior import InstrumentPrior
 from ._pretrain import SpectraGroup, pretrain
 from ._pretrainer import SpectralFMPretrainer
 from ._regressor import SpectralFMRegressor
@@ -12,6 +13,7 @@ from ._standardizer import SpectralFMStandardizer
 from ._test_time import TestTimeAdapter
 
 __all__ = [
+    "InstrumentPrior",
     "SpectraGroup",
     "SpectralFMClassifier",
     "SpectralFMEncoder",

@@ -5,6 +5,7 @@ draws instruments and composes the effects in the order of light. `simulate_mixt
 of known composition for them.
 """
 
+from ._ageing import aged
 from ._chemistry import Mixtures, pseudo_voigt, simulate_mixtures, simulate_substances
 from ._instruments import Instruments
 from ._optics import broadening, wavelength_shift
@@ -24,6 +25,7 @@ __all__ = [
     "Instruments",
     "Mixtures",
     "Views",
+    "aged",
     "baseline",
     "broadening",
     "detector_nonlinearity",

@@ -159,6 +159,10 @@ class Instruments:
         ]
         return torch.cat(columns, 1).float()
 
+    def values(self) -> dict[str, Tensor]:
+        """Return the parameters of the effects switched on by their names, in their own units."""
+        return {name: getattr(self, name) for name in self._switched_on()}
+
     def _switched_on(self) -> dict[str, Prior]:
         return {name: prior for name, prior in PRIORS.items() if prior.effect in self.effects}
 
