@@ -49,7 +49,7 @@ def pretrain(
     max_steps: int,
     batch_size: int = 64,
     target_decay: float = 0.98,
-    episode_weight: float = 1.0,
+    episode_weight: float = 0.3,
     losses: Mapping[str, float] | None = None,
     checkpoint_dir: str | os.PathLike[str] | None = None,
     **training: Any,

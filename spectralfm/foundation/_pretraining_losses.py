@@ -60,14 +60,14 @@ def pretraining_losses(
     *,
     mask_ratio: float = 0.4,
     masked_weight: float = 2.0,
-    contrastive_weight: float = 0.05,
-    denoising_weight: float = 1.0,
-    latent_weight: float = 2.0,
+    contrastive_weight: float = 0.02,
+    denoising_weight: float = 0.3,
+    latent_weight: float = 0.2,
     physics_weight: float = 0.03,
-    bottleneck_weight: float = 1.0,
+    bottleneck_weight: float = 0.1,
     balance_weight: float = 0.05,
     transport_weight: float = 0.005,
-    transfer_weight: float = 0.2,
+    transfer_weight: float = 0.1,
 ) -> dict[str, Tensor]:
     """Return every loss, weighted.
 

@@ -16,6 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+LARGEST = 8.0
+"""Bound on the exponents of reconstructed values: they reach a thousand deviations, no further."""
+
 
 class ReconstructionHead(nn.Module):
     """Write every token as the patch of the spectrum it stands for.
@@ -63,9 +66,6 @@ class ReconstructionHead(nn.Module):
         self.n_tokens = (n_channels - patch) // stride + 1
         self.norm = nn.LayerNorm(d_model)
         self.linear = nn.Linear(d_model, patch)
-        self.log_size = nn.Linear(d_model, 1)
-        nn.init.zeros_(self.log_size.weight)
-        nn.init.zeros_(self.log_size.bias)
         # A bell, positive at its ends: neighbours fade into each other without a seam.
         self.register_buffer("window", torch.hann_window(patch + 2)[1:-1], persistent=False)
 
@@ -87,9 +87,9 @@ class ReconstructionHead(nn.Module):
         Tensor of shape (B, N, P)
             Patches.
         """
-        tokens = self.norm(tokens)
-        # Hidden bands may be many times as high as all that is seen: sizes are learned as powers.
-        patches = self.linear(tokens) * self.log_size(tokens).exp()  # (B, N, P)
+        # As the embedding reads with asinh: hidden bands may be many times as high as what is seen.
+        exponent = self.linear(self.norm(tokens))  # (B, N, P)
+        patches = torch.sinh(LARGEST * torch.tanh(exponent / LARGEST))
         if scale is not None:
             patches = patches * scale[:, None, None]
         if offset is not None:
