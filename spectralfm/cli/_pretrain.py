@@ -20,7 +20,7 @@ def add_pretrain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("--size", choices=["tiny", "small", "base"], default="small")
     command.add_argument("--steps", type=int, default=5000, metavar="N", help="default: 5000")
     command.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: 64")
-    command.add_argument("--learning-rate", type=float, default=2e-3, help="default: 0.002")
+    command.add_argument("--learning-rate", type=float, default=3e-3, help="default: 0.003")
     command.add_argument("--seed", type=int, default=0, help="of everything (default: 0)")
     command.add_argument("--device", default="auto", help="cpu, cuda or auto (default)")
     command.add_argument("--threads", type=int, default=1, metavar="N", help="of the CPU (1)")

@@ -42,7 +42,7 @@ def pretrain_on_corpus(
     size: str = "small",
     n_steps: int = 5000,
     batch_size: int = 64,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 3e-3,
     seed: int = 0,
     device: str = "auto",
     n_threads: int = 1,

@@ -1,6 +1,7 @@
 """What a source of a corpus yields, and what all sources have in common."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -68,7 +69,7 @@ class Item(NamedTuple):
     next: int | None
 
 
-class Source:
+class Source(ABC):
     """What `build_corpus` reads: an ordered series of items, which can start anywhere in it.
 
     To write another source, implement ``_items``, ``__len__``, and ``_options``.
@@ -137,14 +138,17 @@ class Source:
         """
         yield from self._items(start)
 
+    @abstractmethod
     def __len__(self) -> int:
-        raise NotImplementedError
+        """Return the number of items."""
 
+    @abstractmethod
     def _items(self, start: int) -> Iterator[Item]:
-        raise NotImplementedError
+        """Yield the items from a position on."""
 
+    @abstractmethod
     def _options(self) -> str:
-        raise NotImplementedError
+        """Return the options that change what is read."""
 
 
 def modality_of(axis: NDArray[np.float64], unit: str) -> str:
