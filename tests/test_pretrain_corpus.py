@@ -5,14 +5,14 @@ import json
 import numpy as np
 import pytest
 
-h5py = pytest.importorskip("h5py")
+from spectralfm.checkpoint import load_weights
+from spectralfm.cli import main
+from spectralfm.datasets.corpora import NpzSource, SpectralCorpus, build_corpus
+from spectralfm.foundation import SpectralFMEncoder
+from spectralfm.workflow import pretrain_on_corpus
+from spectralfm.workflow._corpus_groups import as_absorbance, corpus_groups
 
-from spectralfm.checkpoint import load_weights  # noqa: E402
-from spectralfm.cli import main  # noqa: E402
-from spectralfm.datasets.corpora import NpzSource, SpectralCorpus, build_corpus  # noqa: E402
-from spectralfm.foundation import SpectralFMEncoder  # noqa: E402
-from spectralfm.workflow import pretrain_on_corpus  # noqa: E402
-from spectralfm.workflow._corpus_groups import as_absorbance, corpus_groups  # noqa: E402
+h5py = pytest.importorskip("h5py")
 
 NM = np.linspace(1100.0, 2500.0, 60)
 

@@ -1,5 +1,6 @@
 """The pretrainer learns, resumes exactly, and every loss reaches the network."""
 
+import inspect
 import pickle
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from spectralfm.foundation import (
     pretrain,
 )
 from spectralfm.foundation._pretraining_losses import pretraining_losses
+from spectralfm.foundation._pretraining_parameters import LOSSES, SIZES, TRAINING
 from spectralfm.foundation._simulated_views import ViewSimulator, parameter_names
 from spectralfm.nn.encoder import SpectralEncoder
 from spectralfm.nn.pretraining import PretrainingModel
@@ -86,6 +88,21 @@ def test_every_loss_starts_near_one_and_reaches_the_encoder():
         else:
             assert model.encoder.embed.patch_proj.weight.grad.abs().sum() > 0, name
         assert all(p.grad is None for p in model.target_encoder.parameters())
+
+
+def test_every_argument_is_checked_and_goes_somewhere():
+    """Sizes to the network, weights to the losses, the rest to the training or to the axis."""
+    given = set(SpectralFMPretrainer().get_params())
+    parts = [set(SIZES), set(LOSSES), set(TRAINING), {"wavelengths", "wavenumbers", "modality"}]
+    assert given == set().union(*parts) == set(SpectralFMPretrainer._parameter_constraints)
+    assert sum(map(len, parts)) == len(given)
+    named = inspect.signature(pretraining_losses).parameters
+    weights = {name for name in named if name.endswith("_weight")} | {"mask_ratio"}
+    assert weights == set(LOSSES)
+    defaults = SpectralFMPretrainer().get_params()
+    assert {name: named[name].default for name in LOSSES} == {n: defaults[n] for n in LOSSES}
+    with pytest.raises(ValueError, match="latent_weight"):
+        pretrainer(latent_weight=-1.0).fit(spectra())
 
 
 def test_weights_scale_their_term_only():

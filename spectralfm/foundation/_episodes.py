@@ -190,9 +190,8 @@ def _band_heights(x: Tensor, n_bands: int, generator: torch.Generator) -> Tensor
     """Return heights (n, b) at random channels over a line between the feet of a band."""
     n_channels = x.shape[1]
     reach = torch.randint(2, max(n_channels // 10, 3), (n_bands,), generator=generator)
-    middle = reach + (
-        torch.rand(n_bands, generator=generator) * (n_channels - 2 * reach)
-    ).long().clamp(max=n_channels - 1)
+    place = torch.rand(n_bands, generator=generator)
+    middle = reach + (place * (n_channels - 2 * reach)).long()
     middle = torch.minimum(middle, n_channels - 1 - reach)
     return x[:, middle] - (x[:, middle - reach] + x[:, middle + reach]) / 2
 

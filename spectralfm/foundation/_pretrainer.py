@@ -292,9 +292,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight, episode_we
         with isolated(seed_of(training["random_state"])):
             encoder = SpectralEncoder(**sizes)
             losses = {name: getattr(self, name) for name in LOSSES}
-            fit = pretrain(
-                [group], encoder, losses=losses, episode_weight=self.episode_weight, **training
-            )
+            fit = pretrain([group], encoder, losses=losses, **training)
         self.weights_ = dump_weights(
             encoder.state_dict(),
             config={name: plain(value) for name, value in sizes.items()},

@@ -143,7 +143,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight : float
             standardised(target.projection),
             weight=contrastive_weight,
         )
-    if bottleneck_weight:
+    if bottleneck_weight and target is not None:
         terms["bottleneck"] = bottleneck_term(
             model, encoding, views, instruments, target, bottleneck_weight
         )

@@ -17,14 +17,14 @@ SIZES = (
     "fno_layers", "n_grid", "patch", "stride", "wavelet", "level",
 )  # fmt: skip
 LOSSES = (
-    "mask_ratio", "masked_weight", "contrastive_weight", "denoising_weight", "physics_weight",
-    "bottleneck_weight", "balance_weight", "transport_weight", "transfer_weight",
+    "mask_ratio", "masked_weight", "contrastive_weight", "denoising_weight", "latent_weight",
+    "physics_weight", "bottleneck_weight", "balance_weight", "transport_weight", "transfer_weight",
 )  # fmt: skip
-EPISODE = "episode_weight"
 TRAINING = (
     "max_steps", "batch_size", "learning_rate", "weight_decay", "warmup", "min_lr_ratio", "clip",
-    "ema_decay", "target_decay", "validation", "evaluate_every", "patience", "random_state",
-    "device", "n_threads", "amp", "verbose", "log_path", "checkpoint_dir", "checkpoint_every",
+    "ema_decay", "target_decay", "episode_weight", "validation", "evaluate_every", "patience",
+    "random_state", "device", "n_threads", "amp", "verbose", "log_path", "checkpoint_dir",
+    "checkpoint_every",
 )  # fmt: skip
 
 COUNT = Interval(Integral, 1, None, closed="left")
@@ -39,7 +39,7 @@ CONSTRAINTS: dict[str, list] = {
     **dict.fromkeys(SIZES, [COUNT]),
     "wavelet": [str],
     **dict.fromkeys(LOSSES, [AMOUNT]),
-    EPISODE: [AMOUNT],
+    "episode_weight": [AMOUNT],
     "mask_ratio": [SHARE],
     "max_steps": [COUNT],
     "batch_size": [COUNT],

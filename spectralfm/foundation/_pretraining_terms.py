@@ -53,8 +53,9 @@ def masked_term(
 ) -> Tensor:
     """Compare hidden patches with the recording, in units of the error of a line between them.
 
-    A smooth spectrum counts as much as a rough one, and 1 is what interpolation reaches. Noise
-    cannot be predicted: it is left out of the recording.
+    The unit of a spectrum is the geometric mean of its own error and that of the batch: smooth
+    spectra count, and rough ones, where there is most to gain, count more. Noise cannot be
+    predicted: it is left out of the recording.
     """
     embed, spectra = model.encoder.embed, online.encoding.spectra
     hidden = hidden_channels(mask, embed.patch, embed.stride) & measured  # (B, G)
@@ -113,7 +114,7 @@ def bottleneck_term(
     encoding: Encoding,
     views: SimulatedViews,
     instruments: Tensor | None,
-    target: Target | None,
+    target: Target,
     weight: float,
 ) -> Tensor:
     """Let the instrument latent know the instrument, and the chemistry latent not."""
@@ -139,9 +140,8 @@ def bottleneck_term(
     apart = model.separation(encoding.latents.chem_mean, views.instruments)
     loss = loss + weight * SEPARATION * apart.to(loss.dtype)
     loss = loss + same_instrument_loss(encoding.inst, views.instruments, weight=weight * LIKENESS)
-    if target is not None:
-        other = target.encoding.latents.chem_mean
-        loss = loss + weight * AGREEMENT * agreement(encoding.latents.chem_mean, other)
+    other = target.encoding.latents.chem_mean
+    loss = loss + weight * AGREEMENT * agreement(encoding.latents.chem_mean, other)
     if model.label_reader is None or instruments is None or not (instruments >= 0).any():
         return loss
     labels = model.label_reader(encoding.chem, encoding.inst, REVERSAL)
