@@ -111,14 +111,27 @@ def test_likeness_equals_its_definition_and_skips_unknown_instruments():
 
 def test_the_summary_reads_places_and_no_padding():
     torch.manual_seed(0)
-    summary, h = Summary(8), torch.randn(2, 34, 8)
+    summary, h, features = Summary(8, 3), torch.randn(2, 34, 8), torch.randn(2, 32, 3)
     padding = torch.zeros(2, 34, dtype=torch.bool)
-    before = summary(h, padding)
-    assert not torch.allclose(summary(torch.cat([h[:, :2], h[:, 2:].flip(1)], 1), padding), before)
+    before, detail = summary(h, features, padding)
+    assert before.shape == (2, 8) and detail.shape == (2, 16 * 3) == (2, summary.n_detail)
+    # 32 tokens in 16 segments: means of two.
+    torch.testing.assert_close(detail, features.unflatten(1, (16, 2)).mean(2).mT.flatten(1))
+    flipped = torch.cat([h[:, :2], h[:, 2:].flip(1)], 1)
+    assert not torch.allclose(summary(flipped, features, padding)[0], before)
     padding[:, 20:] = True
-    without = summary(h, padding)
-    h[:, 20:] = 100.0
-    torch.testing.assert_close(summary(h, padding), without)
+    without = summary(h, features, padding)
+    h[:, 20:] = features[:, 18:] = 100.0
+    torch.testing.assert_close(summary(h, features, padding), without)
+
+
+def test_detail_reaches_the_instrument_latent_alone():
+    torch.manual_seed(0)
+    bottleneck = VariationalBottleneck(8, n_chem=6, n_inst=3, n_detail=5).eval()
+    h, detail = torch.randn(4, 8), torch.randn(4, 5)
+    before, after = bottleneck(h, detail), bottleneck(h, detail + 1)
+    torch.testing.assert_close(before.chem, after.chem, rtol=0, atol=0)
+    assert not torch.allclose(before.inst, after.inst)
 
 
 def test_unknown_instruments_do_not_count():

@@ -200,7 +200,7 @@ class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
         if self.output == "inst":
             return encoding.latents.inst_mean
         if self.output == "features":
-            return encoder.features(encoding)
+            return encoding.features.flatten(1)
         if self.output == "tokens":
             return encoding.tokens[:, 2:].flatten(1)  # (B, N, D) -> (B, N D)
         values = encoder.reconstruction.assemble(encoder.reconstruct(encoding))  # (B, G)

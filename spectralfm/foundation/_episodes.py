@@ -101,7 +101,7 @@ def draw_episode(
         made = simulate_mixtures(n_samples, place, generator, modality=modality)
         x, known = made.spectra, made.amounts
     else:
-        x, place = _window(rows, place, generator)
+        x, place = window(rows, place, generator)
         amount = 10 ** (1.5 * uniform() - 1.2)
         substances = simulate_substances(3, place, generator, modality=modality)
         known = torch._standard_gamma(torch.full((n_samples, 3), 2.0), generator=generator)
@@ -177,13 +177,13 @@ def _alike(
     return rows[near[torch.randperm(len(near), generator=generator)[:n_samples]]], place
 
 
-def _window(x: Tensor, axis: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def window(x: Tensor, axis: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return between a third and all of the channels, at least 40 of them."""
     share, start = torch.rand(2, generator=generator).tolist()
-    n_channels = len(axis)
+    n_channels = x.shape[1]
     n_kept = min(max(round(n_channels * (1 + 2 * share) / 3), 40), n_channels)
     first = round(start * (n_channels - n_kept))
-    return x[:, first : first + n_kept], axis[first : first + n_kept]
+    return x[:, first : first + n_kept], axis[..., first : first + n_kept]
 
 
 def _band_heights(x: Tensor, n_bands: int, generator: torch.Generator) -> Tensor:

@@ -104,7 +104,7 @@ def latent_features(encoder: SpectralEncoder, encoding: Encoding, n_segments: in
     chem = encoding.latents.chem_mean  # (B, Zc)
     tokens = encoding.tokens[:, 2:]  # (B, N, D)
     measured = ~encoding.spectra.padding_mask[:, 2:, None]  # (B, N, 1)
-    features = encoder.features(encoding)  # (B, N F)
+    features = encoding.features.flatten(1)  # (B, N F)
     if n_segments == 0:
         return torch.cat([chem, features], 1)
     bounds = segment_bounds(tokens.shape[1], n_segments)

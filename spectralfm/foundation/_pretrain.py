@@ -13,12 +13,19 @@ from .._net import Fit, fit_module, isolated, seed_of
 from ..nn.embedding import MODALITIES
 from ..nn.encoder import SpectralEncoder
 from ..nn.pretraining import PretrainingModel
-from ._episodes import FEWEST, draw_episode, episode_loss
+from ._episodes import FEWEST, draw_episode, episode_loss, window
 from ._pretraining_losses import pretraining_losses
 from ._simulated_views import ViewSimulator, parameter_names
 
 VALIDATED = ("masked", "denoising", "latent", "transfer", "episode")
 """The terms that have a right answer: they choose the best weights."""
+
+WINDOWED = 0.5
+"""Chance of a batch to be cut to a window of its axis: instruments record parts of what libraries
+cover."""
+
+LATENT_SHARE = 0.3
+"""Share of an episode's loss that is of calibrations on the chemistry latent alone."""
 
 
 class SpectraGroup(NamedTuple):
@@ -108,8 +115,10 @@ def pretrain(
         index, rows = int(batch["group"][0]), batch["row"].cpu()
         x = spectra[index][rows].to(device)
         axis = (axes[index] if axes[index].ndim == 1 else axes[index][rows]).to(device)
-        seed = int(torch.randint(2**62, ()))
-        views = simulators[index](x, axis, torch.Generator().manual_seed(seed))
+        generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+        if is_training and torch.rand((), generator=generator) < WINDOWED:
+            x, axis = window(x, axis, generator)
+        views = simulators[index](x, axis, generator)
         if is_training:
             model.update(target_decay)
         known = labels[index][rows].to(device) if n_instruments else None
@@ -122,10 +131,12 @@ def pretrain(
                 spectra[index], axes[index], simulators[index].whole.modality, n_episode, generator
             )
             both = torch.cat([episode.first, episode.second]).to(device)
-            features = encoder.features(encoder(both, episode.axis.to(device), kind))  # (2 n, d)
-            first, second = features.chunk(2)
-            loss = episode_loss(first, second, episode.y.to(device))
-            share = 0.5 if is_training else 1.0
+            encoding = encoder(both, episode.axis.to(device), kind)
+            y, share = episode.y.to(device), 0.5 if is_training else 1.0
+            features, chem = encoding.features.flatten(1), encoding.latents.chem_mean
+            half = len(y)
+            read, latent = (episode_loss(z[:half], z[half:], y) for z in (features, chem))
+            loss = torch.lerp(read, latent, LATENT_SHARE)
             terms["episode"] = episode_weight / share * loss.to(x.dtype)
         if is_training:
             return terms

@@ -156,7 +156,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight, episode_we
         n_heads: int = 8,
         n_chem: int = 128,
         n_inst: int = 64,
-        n_features: int = 8,
+        n_features: int = 16,
         fno_modes: int = 32,
         fno_width: int = 64,
         fno_layers: int = 4,

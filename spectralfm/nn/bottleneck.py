@@ -31,10 +31,6 @@ from torch import Tensor, nn
 LARGEST_LOGVAR = 10.0
 """Bound on the magnitude of a log variance: exp(10) overflows nothing, exp(100) does."""
 
-
-GRADIENT = 0.1
-"""Share of the gradient of the summary that its tokens get."""
-
 FIRST_LOGVAR = -4.0
 """Log variance at the start."""
 
@@ -110,16 +106,25 @@ def gradient_reversal(x: Tensor, scale: float = 1.0) -> Tensor:
 
 
 class VariationalBottleneck(nn.Module):
-    """Chemistry and instrument latents of a summary token.
+    """Chemistry and instrument latents of a summary.
 
     Parameters
     ----------
     d_model : int
-        Width D of the summary.
+        Width D of the summary, which both latents are read from.
     n_chem : int
         Size Zc of the chemistry latent.
     n_inst : int
         Size Zi of the instrument latent.
+    n_detail : int
+        Width of what the instrument latent alone is read from beside it.
+
+    Notes
+    -----
+    Fringes, steps and noise are detail. Read from the chemistry latent as well, the detail raised
+    what ridges on it explain on labelled sets from 0.48 to 0.66, and the accuracy by which it tells
+    six instruments apart from 0.3 to 0.75, whatever the penalties on that: calibrations read the
+    features themselves instead.
 
     Examples
     --------
@@ -129,22 +134,25 @@ class VariationalBottleneck(nn.Module):
     (torch.Size([3, 8]), torch.Size([3, 4]), torch.Size([]))
     """
 
-    def __init__(self, d_model: int, n_chem: int = 128, n_inst: int = 64) -> None:
+    def __init__(
+        self, d_model: int, n_chem: int = 128, n_inst: int = 64, n_detail: int = 0
+    ) -> None:
         super().__init__()
         self.chem = nn.Linear(d_model, 2 * n_chem)
-        self.inst = nn.Linear(d_model, 2 * n_inst)
+        self.inst = nn.Linear(d_model + n_detail, 2 * n_inst)
         for linear in (self.chem, self.inst):
             # Latents that start as noise stay it: their readers learn to do without them.
             mean, logvar = linear.weight.chunk(2)
-            nn.init.normal_(mean, std=d_model**-0.5)
-            nn.init.normal_(logvar, std=0.1 * d_model**-0.5)
+            nn.init.normal_(mean, std=linear.in_features**-0.5)
+            nn.init.normal_(logvar, std=0.1 * linear.in_features**-0.5)
             nn.init.zeros_(linear.bias)
             nn.init.constant_(linear.bias.chunk(2)[1], FIRST_LOGVAR)
 
-    def forward(self, h: Tensor) -> Latents:
-        """Map a summary (B, D) to its latents; ``kl`` is that of both together."""
+    def forward(self, h: Tensor, detail: Tensor | None = None) -> Latents:
+        """Map summaries (B, D), and detail (B, n_detail), to latents; ``kl`` is that of both."""
         chem, chem_mean, chem_logvar = self._sample(self.chem(h))  # (B, Zc) each
-        inst, inst_mean, inst_logvar = self._sample(self.inst(h))  # (B, Zi) each
+        both = h if detail is None else torch.cat([h, detail], 1)  # (B, D + n_detail)
+        inst, inst_mean, inst_logvar = self._sample(self.inst(both))  # (B, Zi) each
         kl = gaussian_kl(chem_mean, chem_logvar) + gaussian_kl(inst_mean, inst_logvar)
         return Latents(chem, inst, kl, chem_mean, chem_logvar, inst_mean, inst_logvar)
 
@@ -165,15 +173,15 @@ class Summary(nn.Module):
               \bar t_k = U \operatorname{mean}_{n \in \text{segment}\,k} h_n
 
     One attention layer takes long to learn where in a spectrum something stands; here the place
-    is known from the start.
-
-    The tokens get a tenth of the gradient: what parts chemistry and instrument is steep and noisy,
-    and would keep them from learning to reconstruct; the summary itself learns at full rate.
+    is known from the start. Beside it stand the means :math:`\bar f_k` of the calibration features
+    of the segments, which keep the detail that an instrument is known by.
 
     Parameters
     ----------
     d_model : int
         Width D of the tokens.
+    n_features : int
+        Features F of a token.
     n_segments : int
         Segments K of the spectrum.
     d_segment : int
@@ -183,30 +191,50 @@ class Summary(nn.Module):
     --------
     >>> import torch
     >>> from spectralfm.nn.bottleneck import Summary
-    >>> Summary(8)(torch.randn(3, 33, 8), torch.zeros(3, 33, dtype=torch.bool)).shape
-    torch.Size([3, 8])
+    >>> summary, measured = Summary(8, n_features=2), torch.zeros(3, 33, dtype=torch.bool)
+    >>> joined, detail = summary(torch.randn(3, 33, 8), torch.randn(3, 31, 2), measured)
+    >>> joined.shape, detail.shape
+    (torch.Size([3, 8]), torch.Size([3, 32]))
     """
 
-    def __init__(self, d_model: int, n_segments: int = 16, d_segment: int = 16) -> None:
+    def __init__(
+        self, d_model: int, n_features: int, n_segments: int = 16, d_segment: int = 16
+    ) -> None:
         super().__init__()
         self.n_segments = n_segments
+        self.n_detail = n_segments * n_features
         self.narrow = nn.Linear(d_model, d_segment)
         self.mix = nn.Linear(n_segments * d_segment, 2 * d_model)
         self.join = nn.Linear(2 * d_model, d_model)
         for linear in (self.narrow, self.mix, self.join):
             nn.init.normal_(linear.weight, std=(2 / linear.in_features) ** 0.5)
 
-    def forward(self, h: Tensor, padding_mask: Tensor) -> Tensor:
-        """Map tokens (B, N + 2, D) and what of them is padding (B, N + 2) to (B, D)."""
-        tokens, measured = (
-            h[:, 2:],
-            (~padding_mask[:, 2:, None]).to(h.dtype),
-        )  # (B, N, D), (B, N, 1)
-        narrow = torch.cat([self.narrow(tokens) * measured, measured], 2)  # (B, N, d + 1)
-        pooled = F.adaptive_avg_pool1d(narrow.mT, self.n_segments)  # (B, d + 1, K)
-        segments = pooled[:, :-1] / pooled[:, -1:].clamp(min=1e-6)  # (B, d, K)
-        mixed = F.gelu(self.mix(segments.flatten(1)))  # (B, 2 D)
-        return h[:, 0] + self.join(mixed)  # (B, D)
+    def forward(self, h: Tensor, features: Tensor, padding_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Summarise spectra.
+
+        Parameters
+        ----------
+        h : Tensor of shape (B, N + 2, D)
+            Tokens.
+        features : Tensor of shape (B, N, F)
+            Features of the patches.
+        padding_mask : bool Tensor of shape (B, N + 2)
+            Tokens that are padding.
+
+        Returns
+        -------
+        Tensor of shape (B, D)
+            Summaries.
+        Tensor of shape (B, K F)
+            Means of the features.
+        """
+        measured = (~padding_mask[:, 2:, None]).to(h.dtype)  # (B, N, 1)
+        along = torch.cat([self.narrow(h[:, 2:]), features], 2) * measured  # (B, N, d + F)
+        pooled = F.adaptive_avg_pool1d(torch.cat([along, measured], 2).mT, self.n_segments)
+        segments = pooled[:, :-1] / pooled[:, -1:].clamp(min=1e-6)  # (B, d + F, K)
+        narrow, features = segments.split([self.narrow.out_features, features.shape[2]], 1)
+        mixed = F.gelu(self.mix(narrow.flatten(1)))  # (B, 2 D)
+        return h[:, 0] + self.join(mixed), features.flatten(1)  # (B, D), (B, K F)
 
 
 class InstrumentReader(nn.Module):

@@ -224,6 +224,12 @@ class SpectralEmbedding(nn.Module):
             pieces += [piece, piece.abs().mean(2, keepdim=True)]
         return torch.cat(pieces, 2)
 
+    def piece_units(self) -> Tensor:
+        """Return what undoes the gains of the coefficients (P,), as they are now."""
+        gains = self.log_gain.detach().exp()
+        widths = torch.tensor([width + 1 for _, width, _ in self._windows()])
+        return (gains[0] / gains).repeat_interleave(widths)
+
     def tokens(self, spectra: Prepared, modality: Tensor | None = None) -> Tensor:
         """Return the tokens (B, N + 2, D) of prepared spectra."""
         h = self.patch_proj(self.pieces(spectra))  # (B, N, P) -> (B, N, D)

@@ -1,9 +1,8 @@
 """The encoder: any spectrum on any axis in, chemistry and instrument latents out.
 
 Read `SpectralEncoder.forward` first: it is the picture of the model. The parts stand in a file
-each; beside them the encoder holds what reads its tokens back as a spectrum (`reconstruct`), what
-a calibration is made on (`features`), and what writes a spectrum as another instrument would have
-recorded it (`transfer`).
+each; beside them the encoder holds what reads its tokens back as a spectrum (`reconstruct`), and
+what writes a spectrum as another instrument would have recorded it (`transfer`).
 
 Glossary: B batch, L channels, G grid points, N tokens, P points of a patch, D model width, S state,
 E experts, M Fourier modes, Zc/Zi chemistry/instrument latent.
@@ -54,6 +53,8 @@ class Encoding(NamedTuple):
         Means and log-variances of the latents.
     spectra : Prepared
         The spectra on the grid, and what of them was seen.
+    features : Tensor of shape (B, N, F)
+        What a calibration is made on, patch by patch; see `CalibrationFeatures`.
     """
 
     tokens: Tensor
@@ -63,6 +64,7 @@ class Encoding(NamedTuple):
     balance: Tensor
     latents: Latents
     spectra: Prepared
+    features: Tensor
 
 
 class SpectralEncoder(nn.Module):
@@ -122,7 +124,7 @@ class SpectralEncoder(nn.Module):
         n_heads: int = 8,
         n_chem: int = 128,
         n_inst: int = 64,
-        n_features: int = 8,
+        n_features: int = 16,
         fno_modes: int = 32,
         fno_width: int = 64,
         fno_layers: int = 4,
@@ -138,9 +140,9 @@ class SpectralEncoder(nn.Module):
         self.moe_norm = nn.LayerNorm(d_model)
         self.moe = MixtureOfExperts(d_model, d_expert or d_model, n_experts, top_k)
         self.transformer = TransformerBackbone(d_model, n_transformer_layers, n_heads)
-        self.summary = Summary(d_model)
-        self.bottleneck = VariationalBottleneck(d_model, n_chem, n_inst)
-        self.calibration = CalibrationFeatures(self.embed.n_pieces, d_model, n_features)
+        self.calibration = CalibrationFeatures(self.embed.piece_units(), d_model, n_features)
+        self.summary = Summary(d_model, n_features)
+        self.bottleneck = VariationalBottleneck(d_model, n_chem, n_inst, self.summary.n_detail)
         self.reconstruction = ReconstructionHead(d_model, patch, stride, n_grid)
         # Small at first: a reconstruction starts near what is seen.
         nn.init.normal_(self.reconstruction.linear.weight, std=0.1 * d_model**-0.5)
@@ -178,8 +180,11 @@ class SpectralEncoder(nn.Module):
         h = self.mamba(h, padding)  # (B, N + 2, D): long range, linear in N
         mixed, balance = self.moe(self.moe_norm(h), padding)  # (B, N + 2, D), ()
         h = self.transformer(h + mixed, padding)  # (B, N + 2, D)
-        z = self.bottleneck(self.summary(h, spectra.padding_mask))  # chem (B, Zc), inst (B, Zi)
-        return Encoding(h, z.chem, z.inst, z.kl, balance, z, spectra)
+        absent = spectra.padding_mask[:, 2:]
+        features = self.calibration(self.embed.pieces(spectra), h[:, 2:], absent)  # (B, N, F)
+        summary, detail = self.summary(h, features, spectra.padding_mask)  # (B, D), (B, K F)
+        z = self.bottleneck(summary, detail)  # chem (B, Zc), inst (B, Zi)
+        return Encoding(h, z.chem, z.inst, z.kl, balance, z, spectra, features)
 
     def reconstruct(self, encoding: Encoding) -> Tensor:
         """Read the tokens back as patches.
@@ -208,23 +213,6 @@ class SpectralEncoder(nn.Module):
     def n_features(self) -> int:
         """N F, the number of features of a spectrum for calibrations."""
         return self.embed.n_tokens * self.calibration.filters.out_features
-
-    def features(self, encoding: Encoding) -> Tensor:
-        """Read what a calibration is made on.
-
-        Parameters
-        ----------
-        encoding : Encoding
-            What `forward` returned.
-
-        Returns
-        -------
-        Tensor of shape (B, N F)
-            Features, patch after patch from low to high wavenumbers; see `CalibrationFeatures`.
-        """
-        pieces = self.embed.pieces(encoding.spectra)  # (B, N, P)
-        absent = encoding.spectra.padding_mask[:, 2:]
-        return self.calibration(pieces, encoding.tokens[:, 2:], absent)
 
     def transfer(self, encoding: Encoding, inst: Tensor) -> Tensor:
         """Write spectra as another instrument would have recorded them.

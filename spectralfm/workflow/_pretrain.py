@@ -1,5 +1,6 @@
 """Pretrain an encoder on a corpus, and leave a folder with its weights."""
 
+import inspect
 import json
 import os
 import platform
@@ -30,6 +31,9 @@ SIZES: dict[str, dict[str, Any]] = {
     "base": {},
 }  # fmt: skip
 """Arguments of `SpectralEncoder` by size; those of the base are its own."""
+
+VALIDATION = 0.05
+"""Share of the spectra held out, which chooses the best weights."""
 
 STATE = ".state"
 """Beside the folder of a run that is not finished stands one of this ending, to go on from."""
@@ -95,8 +99,11 @@ def pretrain_on_corpus(
         groups, used = corpus_groups(opened)
         licences = dict(zip(opened.labels("source"), opened.labels("licence"), strict=True))
         digest = str(opened.attributes["digest"])
+    # All arguments, lest weights change their meaning with the defaults.
+    defaults = inspect.signature(SpectralEncoder).parameters.values()
+    config = {parameter.name: parameter.default for parameter in defaults} | SIZES[size]
     with isolated(seed):
-        encoder = SpectralEncoder(**SIZES[size])
+        encoder = SpectralEncoder(**config)
     folder = Path(run_dir).absolute()
     state = folder.with_name(folder.name + STATE)
     fit = pretrain(
@@ -110,7 +117,7 @@ def pretrain_on_corpus(
         min_lr_ratio=0.02,
         clip=1.0,
         ema_decay=0.998,
-        validation=0.03,
+        validation=VALIDATION,
         random_state=seed,
         device=device,
         n_threads=n_threads,
@@ -135,7 +142,7 @@ def pretrain_on_corpus(
     }
     weights = dump_weights(
         encoder.state_dict(),
-        config=SIZES[size],
+        config=config,
         architecture=SpectralEncoder.__name__,
         axis_range=(
             max(float(min(place.min() for place in places)), 0.0),

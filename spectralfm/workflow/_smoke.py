@@ -106,7 +106,7 @@ def _network(encoder: SpectralEncoder, spectra: Tensor, axis: Tensor, seed: int)
         patches = encoder.reconstruct(encoding)
         moved = encoder.transfer(encoding, encoding.inst.roll(1, 0))
         masked = masked_loss(patches, encoder.embed.patches(encoding.spectra.values), mask)
-        features = encoder.features(encoding)
+        features = encoding.features
         loss = masked + encoding.kl + encoding.balance + moved.square().mean()
         loss = loss + features.square().mean()
         loss.backward()

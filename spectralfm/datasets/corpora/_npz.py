@@ -21,9 +21,9 @@ ID_COLUMNS = ("id", "rruff_id", "name")
 class NpzSource(Source):
     """Spectra of an ``.npz`` file.
 
-    The file holds ``values`` (n_samples, n_channels); ``axis`` (n_channels,), or ``axis_min`` and
-    ``axis_max`` (n_samples,) of evenly spaced channels; ``axis_unit``; and optionally ``modality``,
-    ``quantity``, ``name``, ``id``, ``source``, each one text or one a row.
+    The file holds ``values`` or ``X`` (n_samples, n_channels); ``axis`` (n_channels,), or
+    ``axis_min`` and ``axis_max`` (n_samples,) of evenly spaced channels; ``axis_unit``; and
+    optionally ``modality``, ``quantity``, ``name``, ``id``, ``source``, each one text or one a row.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class NpzSource(Source):
         arrays = self._arrays
         values = arrays.get("values")
         if values is None or values.ndim != 2 or values.dtype.kind not in "fiu":
-            raise ValueError(f"{self.path} holds no numbers values (n_samples, n_channels).")
+            raise ValueError(f"{self.path} holds no numbers values or X (n_samples, n_channels).")
         if "axis_unit" not in arrays:
             raise ValueError(f"{self.path} holds no axis_unit.")
         n, n_channels = values.shape
@@ -165,6 +165,9 @@ def _load(path: Path) -> dict[str, NDArray]:
             for info in archive.infolist():
                 refuse_bomb(info, LARGEST_ARRAY)
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except UNREADABLE as error:
         raise ValueError(f"{path} is damaged or not an .npz file ({error}).") from None
+    if "values" not in arrays and "X" in arrays:
+        arrays["values"] = arrays.pop("X")
+    return arrays

@@ -1,0 +1,154 @@
+"""What the shipped checkpoint knows, of spectra that it was not trained on: four tables.
+
+checkpoint_masked: error of hidden patches of the spectra that the training of each source held out,
+over that of a line between neighbours, and that of as many principal components of the training
+spectra as the chemistry latent has dimensions. checkpoint_chemistry: R2 of ridges on latents,
+features, principal components and spectra of labelled sets. checkpoint_instruments: how often a
+linear classifier names the instrument, simulated (of six) or real, from either latent.
+checkpoint_operator: error of spectra written as another instrument records them, over the
+difference between both instruments.
+
+    SPECTRALFM_DATA=folder python benchmarks/checkpoint.py --corpus run.h5
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from _pretraining_sets import take
+from _probes import chemistry_r2, instrument_accuracy, masked_error, simulated_instruments
+from _provenance import write_csv
+from _real_pairs import real_pairs
+from sklearn.decomposition import PCA
+
+from spectralfm._net._batches import split_rows
+from spectralfm.checkpoint import build_module, load_weights
+from spectralfm.datasets.corpora import SpectralCorpus
+from spectralfm.foundation import SpectraGroup, SpectralFMEncoder, SpectralFMStandardizer
+from spectralfm.model_selection import kennard_stone
+from spectralfm.nn.encoder import SpectralEncoder
+from spectralfm.transfer import MeanShift
+from spectralfm.workflow._corpus_groups import corpus_groups
+from spectralfm.workflow._pretrain import VALIDATION
+
+FEWEST = 5
+LABELLED = (
+    "tecator", "gasoline", "cassava_ikeogu", "beer", "wheat_ohpl", "dough_cookies",
+    "tablets_dyrby_nir", "tablets_dyrby_raman", "raman_pufa", "carbs_raman", "fermentation_mir",
+)  # fmt: skip
+
+
+def held_out(path: str, seed: int) -> Iterator[tuple[str, SpectraGroup, SpectraGroup]]:
+    """Yield source, spectra held out and spectra trained on."""
+    with SpectralCorpus(path) as corpus:
+        groups, _ = corpus_groups(corpus)
+    labels = np.repeat(np.arange(len(groups)), [len(group.X) for group in groups])
+    for training, held in zip(*split_rows(labels, VALIDATION, seed), strict=True):
+        group = int(labels[training[0]])
+        first = np.flatnonzero(labels == group)[0]
+        if len(held) >= FEWEST:
+            kept = groups[group]
+            name = f"{kept.modality}, {len(kept.X)} x {kept.X.shape[1]}"
+            yield name, take(kept, held - first), take(kept, training - first)
+
+
+def labelled(name: str) -> tuple[np.ndarray, np.ndarray, dict]:
+    """Return spectra and reference values of a set, and where the spectra were recorded."""
+    with np.load(Path(os.environ["SPECTRALFM_DATA"], f"labelled/{name}.npz")) as data:
+        X, Y = data["X"].astype(float), data["Y"].astype(float).reshape(len(data["X"]), -1)
+        axis, unit = data["axis"].astype(float), str(data["axis_unit"])
+    sound = np.isfinite(X).all(1) & np.isfinite(Y).all(1)
+    place = {"wavenumbers": axis} if unit == "cm-1" else {"wavelengths": axis}
+    kinds = {"raman": "Raman", "mir": "MIR"}
+    kind = next((kinds[part] for part in name.split("_") if part in kinds), "NIR")
+    return X[sound], Y[sound], {**place, "modality": kind}
+
+
+def chemistry(checkpoint: str) -> Iterator[dict]:
+    for name in LABELLED:
+        X, Y, where = labelled(name)
+        read = {
+            output: SpectralFMEncoder(checkpoint, output=output, **where).fit_transform(X)
+            for output in ("chem", "features")
+        }
+        n_components = min(read["chem"].shape[1], len(X) * 4 // 5 - 1)
+        read |= {f"PCA {n_components}": PCA(n_components).fit_transform(X), "spectra": X}
+        scores = {what.split()[0]: f"{chemistry_r2(Z, Y):.3f}" for what, Z in read.items()}
+        yield {"set": name, "n": len(X), "n_components": n_components, **scores}
+
+
+def instruments(checkpoint: str, encoder: SpectralEncoder, groups: dict) -> Iterator[dict]:
+    for name, group in groups.items():
+        read = simulated_instruments(encoder, group)
+        for latent in ("inst", "chem"):
+            yield {"set": f"simulated, {name}", "latent": latent, "chance": "0.167",
+                   "accuracy": f"{read[f'instrument_from_{latent}']:.3f}"}  # fmt: skip
+    for name, wavelengths, spectra in real_pairs("corn", "tablets", "soil", "forensic_K"):
+        for latent in ("inst", "chem"):
+            model = SpectralFMEncoder(checkpoint, wavelengths=wavelengths, output=latent)
+            Z = [model.fit_transform(X) for X in spectra.values()]
+            half = len(Z[0]) // 2
+            fit, new = (np.concatenate([z[rows] for z in Z])
+                        for rows in (slice(half), slice(half, None)))  # fmt: skip
+            labels = (np.repeat([0, 1], half), np.repeat([0, 1], len(Z[0]) - half))
+            accuracy = instrument_accuracy(fit, labels[0], new, labels[1])
+            yield {"set": f"{name}, {' and '.join(spectra)}", "latent": latent, "chance": "0.5",
+                   "accuracy": f"{accuracy:.3f}"}  # fmt: skip
+
+
+def operator(checkpoint: str) -> Iterator[dict]:
+    for name, wavelengths, spectra in real_pairs("corn", "tablets", "forensic_K", "forensic_T"):
+        for source, target in (tuple(spectra), tuple(spectra)[::-1]):
+            X_source, X = spectra[source], spectra[target]
+            order = kennard_stone(X, 10)
+            left = np.setdiff1d(np.arange(len(X)), order)
+            for n in (3, 5, 10):
+                rows, row = order[:n], {"set": name, "from": target, "to": source, "standards": n}
+                models = {
+                    "mean_shift": MeanShift(),
+                    "operator": SpectralFMStandardizer(checkpoint, wavelengths=wavelengths),
+                    "untrained": SpectralFMStandardizer(
+                        None, wavelengths=wavelengths, random_state=0
+                    ),
+                }
+                size = np.square(X[left] - X_source[left]).sum()
+                for method, model in models.items():
+                    moved = model.fit(X[rows], X_source=X_source[rows]).transform(X[left])
+                    row[method] = f"{(np.square(moved - X_source[left]).sum() / size) ** 0.5:.3f}"
+                yield row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--corpus", required=True, help="what it was trained on")
+    parser.add_argument("--checkpoint", default="small")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    weights = load_weights(args.checkpoint)
+    encoder = build_module(SpectralEncoder, weights).eval()
+    masked, groups = [], {}
+    for name, held, known in held_out(args.corpus, weights.provenance["seed"]):
+        errors = masked_error(encoder, held, known)
+        masked.append({"source": name, "held_out": len(held.X)}
+                      | {key: f"{value:.3f}" for key, value in errors.items()})  # fmt: skip
+        if len(held.X) > 60:
+            groups[name] = held
+    tables = {
+        "masked": masked,
+        "chemistry": list(chemistry(args.checkpoint)),
+        "instruments": list(instruments(args.checkpoint, encoder, groups)),
+        "operator": list(operator(args.checkpoint)),
+    }
+    for name, table in tables.items():
+        for row in table:
+            print(row)
+        print(write_csv(f"checkpoint_{name}", table, "torch", "scikit-learn"))
+
+
+if __name__ == "__main__":
+    main()
