@@ -22,6 +22,9 @@ from ._standards import Standards
 SOURCE_STANDARDS = 5
 """How many standards the error on the source counts for."""
 
+UNSEEN = {"mapped": 0.0, "local": 0.0, "invariant": 0.0, "both": 0.0, "target": 0.0}
+"""Weights of the default families where nothing of the target was seen; the ridge has the rest."""
+
 Array = NDArray[np.float64]
 Members = Sequence[tuple[str, TransferRegressor]]
 
@@ -89,7 +92,8 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         the noise-aware ridge and a calibration that leans on the target.
     prior_weights : sequence of float, default=None
         Weights before the errors are known, at least 0, one a member. None means equal, but half
-        for the default family that leans on the target.
+        for the default family that leans on the target; where nothing of the target was seen, the
+        default is the noise-aware ridge alone, which then trusts little.
     sharpness : float, default=0.4
         :math:`s \ge 0`. 0 gives equal weights.
     min_standards : int, default=3
@@ -219,14 +223,14 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
             )
             errors = self.standards_error_ + SOURCE_STANDARDS / n * source_error
             weights = error_weights(errors, self.sharpness * n)
-        weights = weights * self._prior(members)[:, None]
+        weights = weights * self._prior(members, unseen=not n and X_target is None)[:, None]
         self.weights_ = weights / weights.sum(axis=0)
 
-    def _prior(self, members: Members) -> Array:
+    def _prior(self, members: Members, *, unseen: bool) -> Array:
         """Return the members' weights before the standards speak, checked."""
         if self.prior_weights is None:
-            default = 0.5 if self.members is None else 1.0
-            return np.array([default if name == "target" else 1.0 for name, _ in members])
+            defaults = {} if self.members is not None else UNSEEN if unseen else {"target": 0.5}
+            return np.array([defaults.get(name, 1.0) for name, _ in members])
         prior = not_negative("prior_weights", self.prior_weights)
         if len(prior) != len(members) or not prior.any():
             raise ValueError(
