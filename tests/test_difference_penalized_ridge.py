@@ -196,9 +196,16 @@ def test_without_its_only_standard_the_model_has_no_shift(copies, beta):
 
 def test_unlabelled_spectra_set_shift_and_noise():
     model = single().fit(X, Y, X_target=Unpaired(ON_TARGET[10:24]))
-    b, _, c = minimise([(X, Y, 1, 0, 1.0)], 4.0 * 18 * noise_variance(ON_TARGET[10:24]))
+    ridge = 4.0 * 18 * noise_variance(ON_TARGET[10:24])
     shift = ON_TARGET[10:24].mean(axis=0) - X.mean(axis=0)
-    np.testing.assert_allclose(model.predict(NEW), (NEW - shift) @ b + c, rtol=0, atol=1e-9)
+    b, _, c = minimise([(X, Y, 1, 0, 1.0)], ridge)
+    removed = (NEW - shift) @ b + c
+    b, _, c = minimise([(X, Y, 1, 0, 1.0), (shift[None], np.zeros((1, 2)), 0, 0, 18)], ridge)
+    penalized = NEW @ b + c
+    assert [one["mean_difference"] for one in model.settings_] == ["removed", "penalized"]
+    expected = model.weights_[0] * removed + model.weights_[1] * penalized
+    assert 0.3 < model.weights_[0].min() < 0.7
+    np.testing.assert_allclose(model.predict(NEW), expected, rtol=0, atol=1e-7)
 
 
 def test_neither_is_a_heavy_ridge_calibration_of_the_source():

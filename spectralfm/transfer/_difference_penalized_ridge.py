@@ -1,5 +1,6 @@
 """Ridge regression that ignores what the instruments differ by: the noise-aware ridge."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from functools import partial
 from numbers import Integral, Real
@@ -11,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._validation import check_matrix, check_same_channels
 from ._averaging import AveragingRegressor, Candidates, View, not_negative
+from ._left_out_standards import left_out_together, residuals_without
 from ._pairs import Pairs
 from ._preprocessing import fitted_views, preprocess
 from ._ridge_system import WeightedRidgeSystem
@@ -96,12 +98,14 @@ class DifferencePenalizedRidge(AveragingRegressor):
     those of its replicates. Noise variance and damping are those of all standards. Without its
     only standard the model has no shift.
 
-    With unlabelled target spectra only, their mean sets the shift and their variance outside the
-    main components the noise floor. With standards the unlabelled spectra are not used: the mean
-    of paired differences is free of the difference in composition between the two sets. With one
-    standard the noise floor is that of ``X``; with neither, and no prior, 4096 times as much: only
-    what is large in the spectra can be trusted on an instrument of which nothing is known. That
-    costs accuracy where the target turns out to be the source.
+    With unlabelled target spectra only, their variance outside the main components sets the noise
+    floor. Their mean differs from that of ``X`` by instrument and by composition: half of the
+    settings remove the difference as a shift, the others penalize it as a row of ``L``. With
+    standards the unlabelled spectra are not used: the mean of paired differences is free of the
+    difference in composition between the two sets. With one standard the noise floor is that of
+    ``X``; with neither, and no prior, 4096 times as much: only what is large in the spectra can be
+    trusted on an instrument of which nothing is known. That costs accuracy where the target turns
+    out to be the source.
 
     Rows without weight (:math:`\beta = 0`, values unknown) keep a weight of 1e-8, which leaves
     :math:`\delta` determined where :math:`\alpha = \beta = 0`.
@@ -187,6 +191,8 @@ class DifferencePenalizedRidge(AveragingRegressor):
         centre = pairs.X.mean(axis=0)
         P = read(centre + prior, name="prior") - read(centre[None]) if len(prior) else X[:0]
         unlabelled = None if X_target is None or n else read(X_target, name="X_target") - mean
+        if unlabelled is not None:
+            P = np.vstack([P, unlabelled.mean(axis=0)])
 
         rows = np.vstack([X, D, T, P])
         gram = rows @ rows.T
@@ -204,42 +210,50 @@ class DifferencePenalizedRidge(AveragingRegressor):
         c = np.repeat([1.0, 0.0, 1.0, 0.0], [n_samples, n, n, len(P)])
         delta = np.repeat([0.0, -1.0, -1.0, 0.0], [n_samples, n, n, len(P)])
         offsets = np.stack([c, delta], axis=1) if n else c[:, None]
-        shift = np.zeros(X.shape[1]) if unlabelled is None else unlabelled.mean(axis=0)
-        blocks = _left_out_together(pairs, n_samples)
+        blocks = left_out_together(pairs, n_samples)
 
         coef, intercept, held_out, source_error, settings = [], [], [], [], []
-        for alpha in self.difference_penalties if n else (0.0,):
-            for beta in self.standards_weights if n else (0.0,):
-                labelled = np.where(pairs.measured, max(beta, NEGLIGIBLE), NEGLIGIBLE)
-                damping = max(self.prior_dof + n - 1, 1.0)
-                difference = np.full(n, max(alpha, NEGLIGIBLE) * n_samples / damping)
-                weights = np.sqrt(
-                    np.r_[np.ones(n_samples), difference, labelled, np.full(len(P), n_samples)]
-                )
-                system = WeightedRidgeSystem(gram, values, offsets, weights)
-                for gamma in self.noise_floors:
-                    ridge = gamma * n_samples * noise
-                    dual = system.dual(ridge)
-                    if pairs.n_distinct == 1:
-                        left_out = system.left_out(ridge, [])
-                        left_out[blocks[0]] = _without(blocks[0], gram, values, c, weights, ridge)
-                    else:
-                        left_out = system.left_out(ridge, blocks)
-                    vectors = ((rows * weights[:, None]).T @ dual).T
-                    c_delta = system.intercepts(dual)
-                    at_zero = y_mean + c_delta[0] - (c_delta[1] if n else 0.0)
-                    coef.append(vectors)
-                    intercept.append(at_zero - vectors @ (mean + shift))
-                    held_out.append(pairs.y_standards - left_out[n_samples + n :][:n])
-                    source_error.append(np.sqrt(np.square(left_out[:n_samples]).mean(axis=0)))
-                    settings.append(
-                        {
-                            "preprocessing": preprocessing,
-                            "difference_penalty": alpha,
-                            "standards_weight": beta,
-                            "noise_floor": gamma,
-                        }
+        treatments = itertools.product(
+            self.difference_penalties if n else (0.0,),
+            self.standards_weights if n else (0.0,),
+            (None,) if unlabelled is None else ("removed", "penalized"),
+        )
+        for alpha, beta, mean_difference in treatments:
+            expected = np.full(len(P), float(n_samples))
+            shift = np.zeros(X.shape[1])
+            if mean_difference == "removed":
+                expected[-1], shift = NEGLIGIBLE, P[-1]
+            labelled = np.where(pairs.measured, max(beta, NEGLIGIBLE), NEGLIGIBLE)
+            damping = max(self.prior_dof + n - 1, 1.0)
+            difference = np.full(n, max(alpha, NEGLIGIBLE) * n_samples / damping)
+            weights = np.sqrt(np.r_[np.ones(n_samples), difference, labelled, expected])
+            system = WeightedRidgeSystem(gram, values, offsets, weights)
+            for gamma in self.noise_floors:
+                ridge = gamma * n_samples * noise
+                dual = system.dual(ridge)
+                if pairs.n_distinct == 1:
+                    left_out = system.left_out(ridge, [])
+                    left_out[blocks[0]] = residuals_without(
+                        blocks[0], gram, values, c, weights, ridge
                     )
+                else:
+                    left_out = system.left_out(ridge, blocks)
+                vectors = ((rows * weights[:, None]).T @ dual).T
+                c_delta = system.intercepts(dual)
+                at_zero = y_mean + c_delta[0] - (c_delta[1] if n else 0.0)
+                coef.append(vectors)
+                intercept.append(at_zero - vectors @ (mean + shift))
+                held_out.append(pairs.y_standards - left_out[n_samples + n :][:n])
+                source_error.append(np.sqrt(np.square(left_out[:n_samples]).mean(axis=0)))
+                settings.append(
+                    {
+                        "preprocessing": preprocessing,
+                        "difference_penalty": alpha,
+                        "standards_weight": beta,
+                        "noise_floor": gamma,
+                        "mean_difference": mean_difference,
+                    }
+                )
         return Candidates(
             View(preprocessing, None),
             np.array(coef),
@@ -262,27 +276,3 @@ class DifferencePenalizedRidge(AveragingRegressor):
         outside = deviations - deviations @ main.T @ main
         dof = (len(outside) - 1) * (X.shape[1] - n_components)
         return float(np.square(outside).sum() / dof)
-
-
-def _without(
-    block: NDArray[np.intp], gram: Array, values: Array, c: Array, weights: Array, ridge: float
-) -> Array:
-    """Return residuals of all equations of standards by a model that has none, hence no shift."""
-    rest = np.setdiff1d(np.arange(len(gram)), block)
-    system = WeightedRidgeSystem(
-        gram[np.ix_(rest, rest)], values[rest], c[rest, None], weights[rest]
-    )
-    dual = system.dual(ridge)
-    explained = gram[np.ix_(block, rest)] @ (weights[rest, None] * dual)
-    return values[block] - explained - c[block, None] * system.intercepts(dual)
-
-
-def _left_out_together(pairs: Pairs, n_samples: int) -> list[NDArray[np.intp]]:
-    """Return for each sample of the standards the equations that go with it."""
-    blocks = []
-    for number in range(pairs.n_distinct):
-        here = np.flatnonzero(pairs.samples == number)
-        rows = np.unique(pairs.rows[here])
-        equations = n_samples + np.r_[here, len(pairs.samples) + here]
-        blocks.append(np.r_[equations, rows[rows >= 0]])
-    return blocks

@@ -22,8 +22,10 @@ from ._standards import Standards
 SOURCE_STANDARDS = 5
 """How many standards the error on the source counts for."""
 
-UNSEEN = {"mapped": 0.0, "local": 0.0, "invariant": 0.0, "both": 0.0, "target": 0.0}
-"""Weights of the default families where nothing of the target was seen; the ridge has the rest."""
+DEFAULTS = {"target": 0.5}
+WITHOUT_STANDARDS = {"mapped": 0.0, "local": 0.0, "invariant": 0.0, "both": 0.0, "target": 0.0}
+"""Weights of the default families before the standards speak, where not 1. Without standards the
+ridge is all."""
 
 Array = NDArray[np.float64]
 Members = Sequence[tuple[str, TransferRegressor]]
@@ -92,8 +94,8 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         the noise-aware ridge and a calibration that leans on the target.
     prior_weights : sequence of float, default=None
         Weights before the errors are known, at least 0, one a member. None means equal, but half
-        for the default family that leans on the target; where nothing of the target was seen, the
-        default is the noise-aware ridge alone, which then trusts little.
+        for the default family that leans on the target. Without standards the default is the
+        noise-aware ridge alone.
     sharpness : float, default=0.4
         :math:`s \ge 0`. 0 gives equal weights.
     min_standards : int, default=3
@@ -223,13 +225,15 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
             )
             errors = self.standards_error_ + SOURCE_STANDARDS / n * source_error
             weights = error_weights(errors, self.sharpness * n)
-        weights = weights * self._prior(members, unseen=not n and X_target is None)[:, None]
+        weights = weights * self._prior(members, paired=n > 0)[:, None]
         self.weights_ = weights / weights.sum(axis=0)
 
-    def _prior(self, members: Members, *, unseen: bool) -> Array:
+    def _prior(self, members: Members, *, paired: bool) -> Array:
         """Return the members' weights before the standards speak, checked."""
         if self.prior_weights is None:
-            defaults = {} if self.members is not None else UNSEEN if unseen else {"target": 0.5}
+            defaults = DEFAULTS if paired else WITHOUT_STANDARDS
+            if self.members is not None:
+                defaults = {}
             return np.array([defaults.get(name, 1.0) for name, _ in members])
         prior = not_negative("prior_weights", self.prior_weights)
         if len(prior) != len(members) or not prior.any():
