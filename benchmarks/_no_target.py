@@ -13,7 +13,6 @@ from spectralfm.foundation import InstrumentPrior, SpectralFMEncoder
 from spectralfm.foundation._encoder import OUTPUTS
 from spectralfm.metrics import rmsep
 from spectralfm.transfer import DifferencePenalizedRidge, PLSRegressionCV
-from spectralfm.transfer._difference_penalized_ridge import UNSEEN
 
 FLOORS = {"": 1.0, ", 256 x floor": 256.0, ", 4096 x floor": 4096.0}
 """Factors on the noise floors of `DifferencePenalizedRidge`, which sees no noise of the target."""
@@ -47,7 +46,6 @@ def _calibrations(
         if kind in priors:
             prior = priors[kind](wavelengths=wavelengths).covariance(task.X)
         for name, factor in FLOORS.items():
-            factor = factor / UNSEEN if prior is None else factor  # which is the default's own
             floors = [factor * floor for floor in DifferencePenalizedRidge().noise_floors]
             ridge = DifferencePenalizedRidge(noise_floors=floors, prior=prior)
             yield f"ridge, {kind} prior{name}", ridge.fit(task.X, task.y)

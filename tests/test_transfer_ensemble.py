@@ -138,12 +138,41 @@ def test_with_few_standards_the_weights_are_equal(fewer):
 
 @pytest.mark.parametrize("target", [None, Unpaired(ON_TARGET[10:20])])
 def test_without_standards(target):
-    model = TransferEnsemble(members()).fit(X, Y[:, 0], X_target=target)
+    model = TransferEnsemble(members(), cautious=False).fit(X, Y[:, 0], X_target=target)
     expected = np.mean(
         [one.fit(X, Y[:, 0], X_target=target).predict(NEW) for _, one in members()], 0
     )
     np.testing.assert_allclose(model.predict(NEW), expected, atol=1e-12)
     assert np.isnan(model.standards_error_).all()
+
+
+def test_default_families_without_standards():
+    def shares(**known):
+        model = TransferEnsemble().fit(X, Y, **known)
+        return dict(zip([name for name, _ in model.members_], model.weights_[:, 0], strict=True))
+
+    assert {name for name, share in shares().items() if share} == {"mapped", "ridge"}
+    unlabelled = shares(X_target=Unpaired(ON_TARGET[10:20]))
+    assert {name for name, share in unlabelled.items() if share} == {"ridge"}
+
+
+def test_strange_spectra_are_predicted_with_caution():
+    model = TransferEnsemble(members()).fit(X, Y)
+    plain = TransferEnsemble(members(), cautious=False).fit(X, Y)
+    floors = [4096 * floor for floor in DifferencePenalizedRidge().noise_floors]
+    careful = DifferencePenalizedRidge(noise_floors=floors).fit(X, Y)
+    strange = NEW + 0.5 * np.sin(1.7 * np.arange(NEW.shape[1]))
+    np.testing.assert_allclose(model.domain_.foreignness(strange), 1)
+    np.testing.assert_allclose(model.predict(strange), careful.predict(strange))
+    share = model.domain_.foreignness(NEW)[:, None]
+    assert share.min() == 0
+    expected = (1 - share) * plain.predict(NEW) + share * careful.predict(NEW)
+    np.testing.assert_allclose(model.predict(NEW), expected)
+    # Each spectrum by itself.
+    np.testing.assert_allclose(model.predict(np.vstack([strange, NEW]))[len(NEW) :], expected)
+    # Who knows the target needs no caution.
+    assert TransferEnsemble(members()).fit(X, Y, standards=STANDARDS).cautious_ is None
+    assert TransferEnsemble(members()).fit(X, Y, X_target=Unpaired(NEW)).cautious_ is None
 
 
 def test_parameters_of_members_are_reached_by_name():

@@ -23,10 +23,6 @@ Array = NDArray[np.float64]
 # equations for their leave-one-out prediction, and weigh nothing.
 NEGLIGIBLE = 1e-8
 
-# Factor on the noise floor where nothing of the target was seen. Then it stands for all by which
-# the instruments may differ, of which the noise of the source says next to nothing.
-UNSEEN = 4096.0
-
 
 class DifferencePenalizedRidge(AveragingRegressor):
     r"""Ridge regression with a penalty on paired differences and a noise floor, averaged.
@@ -102,10 +98,9 @@ class DifferencePenalizedRidge(AveragingRegressor):
     floor. Their mean differs from that of ``X`` by instrument and by composition: half of the
     settings remove the difference as a shift, the others penalize it as a row of ``L``. With
     standards the unlabelled spectra are not used: the mean of paired differences is free of the
-    difference in composition between the two sets. With one standard the noise floor is that of
-    ``X``; with neither, and no prior, 4096 times as much: only what is large in the spectra can be
-    trusted on an instrument of which nothing is known. That costs accuracy where the target turns
-    out to be the source.
+    difference in composition between the two sets. With one standard, or neither, the noise floor
+    is that of ``X``; on an instrument of which nothing is known only what is large in the spectra
+    can be trusted: see `TransferEnsemble`.
 
     Rows without weight (:math:`\beta = 0`, values unknown) keep a weight of 1e-8, which leaves
     :math:`\delta` determined where :math:`\alpha = \beta = 0`.
@@ -202,8 +197,6 @@ class DifferencePenalizedRidge(AveragingRegressor):
         smallest = max(1e-14 * np.trace(gram), rounding**2, np.finfo(np.float64).tiny)
         paired = D if pairs.n_distinct > 1 else X[:0]
         noise = max(self._noise_variance(X, paired, unlabelled), smallest)
-        if not n and unlabelled is None and not len(prior):
-            noise *= UNSEEN
         values = np.vstack([y, np.zeros((n, n_targets)), pairs.y_standards - y_mean])
         values = np.vstack([values, np.zeros((len(P), n_targets))])
         # Columns of the two intercepts c and delta.

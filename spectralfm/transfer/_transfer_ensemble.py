@@ -17,6 +17,7 @@ from ._difference_penalized_ridge import DifferencePenalizedRidge
 from ._pairs import Pairs, pair_up
 from ._piecewise_direct_standardization import PiecewiseDirectStandardization
 from ._ridge_direct_standardization import RidgeDirectStandardization
+from ._source_domain import SourceDomain
 from ._standards import Standards
 
 SOURCE_STANDARDS = 5
@@ -24,8 +25,13 @@ SOURCE_STANDARDS = 5
 
 DEFAULTS = {"target": 0.5}
 WITHOUT_STANDARDS = {"mapped": 0.0, "local": 0.0, "invariant": 0.0, "both": 0.0, "target": 0.0}
-"""Weights of the default families before the standards speak, where not 1. Without standards the
-ridge is all."""
+UNSEEN = {"local": 0.0, "invariant": 0.0, "both": 0.0, "target": 0.0}
+"""Weights of the default families, where not 1: before the standards speak; with unlabelled spectra
+alone, when the ridge is all; where nothing of the target was seen, when four families are one."""
+
+CAUTION = 4096.0
+"""Factor on the noise floors of the cautious ridge: they stand for all by which instruments may
+differ, not for noise."""
 
 Array = NDArray[np.float64]
 Members = Sequence[tuple[str, TransferRegressor]]
@@ -94,12 +100,15 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         the noise-aware ridge and a calibration that leans on the target.
     prior_weights : sequence of float, default=None
         Weights before the errors are known, at least 0, one a member. None means equal, but half
-        for the default family that leans on the target. Without standards the default is the
-        noise-aware ridge alone.
+        for the default family that leans on the target. With unlabelled target spectra alone the
+        default is the noise-aware ridge, with nothing of the target ridge and averaged PLS.
     sharpness : float, default=0.4
         :math:`s \ge 0`. 0 gives equal weights.
     min_standards : int, default=3
         With fewer standards the weights are equal: their errors say too little.
+    cautious : bool, default=True
+        Whether, where nothing of the target was seen in ``fit``, spectra unlike those of the source
+        are predicted by a ridge that trusts only what is large in them.
 
     Attributes
     ----------
@@ -112,6 +121,11 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     source_error_ : ndarray of shape (n_members, n_targets)
         Cross-validated RMSE on the source, in the unit of ``y``; NaN where a family has none.
 
+    cautious_ : DifferencePenalizedRidge or None
+        The cautious ridge; None where it is not needed.
+    domain_ : SourceDomain or None
+        What tells which spectra it is for.
+
     See Also
     --------
     AveragedPLS : One of the families.
@@ -123,6 +137,12 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     No single method is safe: what wins where noise limits the target loses where a real map between
     the instruments is needed. The mean of families that fail in different ways is close to the best
     of them on every pair tried (see the benchmark), and does not need to know which it is.
+
+    Where nothing of the target was seen, a spectrum whose residual outside the main components of
+    the source spectra is beyond the 95 % limit is predicted by the cautious ridge, with a share
+    that reaches one at three times the limit; others as the source calibration would. A spectrum's
+    prediction does not depend on the others. Instruments that differ without leaving a residual
+    are not noticed.
 
     It fails where all families do: with standards whose rows are not paired, or a target that does
     not record the property.
@@ -149,6 +169,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         "prior_weights": ["array-like", None],
         "sharpness": [Interval(Real, 0, None, closed="left")],
         "min_standards": [Interval(Integral, 1, None, closed="left")],
+        "cautious": ["boolean"],
     }
 
     def __init__(
@@ -158,11 +179,13 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         prior_weights: Sequence[float] | None = None,
         sharpness: float = 0.4,
         min_standards: int = 3,
+        cautious: bool = True,
     ) -> None:
         self.members = members
         self.prior_weights = prior_weights
         self.sharpness = sharpness
         self.min_standards = min_standards
+        self.cautious = cautious
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters, those of the members as ``name__parameter``.
@@ -225,13 +248,18 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
             )
             errors = self.standards_error_ + SOURCE_STANDARDS / n * source_error
             weights = error_weights(errors, self.sharpness * n)
-        weights = weights * self._prior(members, paired=n > 0)[:, None]
+        weights = weights * self._prior(members, n, X_target is None)[:, None]
         self.weights_ = weights / weights.sum(axis=0)
+        self.cautious_, self.domain_ = None, None
+        if self.cautious and not n and X_target is None:
+            floors = [CAUTION * floor for floor in DifferencePenalizedRidge().noise_floors]
+            self.cautious_ = DifferencePenalizedRidge(noise_floors=floors).fit(X, y)
+            self.domain_ = SourceDomain(X)
 
-    def _prior(self, members: Members, *, paired: bool) -> Array:
+    def _prior(self, members: Members, n_standards: int, unseen: bool) -> Array:
         """Return the members' weights before the standards speak, checked."""
         if self.prior_weights is None:
-            defaults = DEFAULTS if paired else WITHOUT_STANDARDS
+            defaults = DEFAULTS if n_standards else UNSEEN if unseen else WITHOUT_STANDARDS
             if self.members is not None:
                 defaults = {}
             return np.array([defaults.get(name, 1.0) for name, _ in members])
@@ -245,7 +273,11 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
 
     def _predict(self, X: Array) -> Array:
         predictions = [member.predict(X) for _, member in self.members_]
-        return np.einsum("kq,knq->nq", self.weights_, np.array(predictions))
+        y = np.einsum("kq,knq->nq", self.weights_, np.array(predictions))
+        if self.cautious_ is None or self.domain_ is None:
+            return y
+        share = self.domain_.foreignness(X)[:, None]
+        return (1 - share) * y + share * self.cautious_.predict(X)
 
 
 def _held_out(member: TransferRegressor, pairs: Pairs, X_target: Array | None) -> Array:

@@ -1,0 +1,74 @@
+"""How unlike the calibration spectra a spectrum is: what tells a foreign instrument at a glance."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.model_selection import KFold
+
+Array = NDArray[np.float64]
+
+N_COMPONENTS, N_FOLDS = 10, 10
+"""Components of the calibration spectra, at most a third of their number; folds for the limit."""
+
+CONFIDENCE = 0.95
+"""Share of the left-out calibration spectra below the limit."""
+
+FOREIGN = 3.0
+"""Residual over the limit from which a spectrum counts as wholly foreign."""
+
+FEWEST_CHANNELS = 10
+"""Below, there is no residual to speak of, and no spectrum counts as foreign."""
+
+
+class SourceDomain:
+    r"""Residuals of spectra outside the main components of the calibration spectra.
+
+    .. math:: u(x) = \operatorname{clip}\big(\log(Q(x) / Q_{95}) / \log 3,\; 0,\; 1\big)
+
+    where Q is the squared residual of the spectrum as standard normal variate, and :math:`Q_{95}`
+    the 95 % quantile of the calibration spectra, each left out.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels)
+        Calibration spectra of the source.
+    """
+
+    def __init__(self, X: Array) -> None:
+        self.limit = np.inf
+        n_components = min(N_COMPONENTS, len(X) // 3, X.shape[1] - 1)
+        if X.shape[1] < FEWEST_CHANNELS or n_components < 1:
+            return
+        X = _normalised(X)
+        folds = KFold(min(N_FOLDS, len(X)), shuffle=True, random_state=0)
+        left_out = [
+            _residuals(PCA(n_components).fit(X[rows]), X[others]) for rows, others in folds.split(X)
+        ]
+        self.limit = float(np.quantile(np.concatenate(left_out), CONFIDENCE))
+        self.pca = PCA(n_components).fit(X)
+
+    def foreignness(self, X: Array) -> Array:
+        """Return u of spectra, (n_samples,): 0 like those of the source, 1 of another instrument.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_channels)
+            Spectra.
+        """
+        if np.isinf(self.limit):
+            return np.zeros(len(X))
+        ratio = _residuals(self.pca, _normalised(X)) / max(self.limit, np.finfo(float).tiny)
+        return np.clip(np.log(np.maximum(ratio, 1.0)) / np.log(FOREIGN), 0.0, 1.0)
+
+
+def _normalised(X: Array) -> Array:
+    """Return standard normal variates; flat spectra stay flat."""
+    centred = X - X.mean(axis=1, keepdims=True)
+    deviation = centred.std(axis=1, keepdims=True)
+    smallest = 10 * np.finfo(np.float64).eps * np.abs(X).max(axis=1, keepdims=True)
+    return centred / np.where(deviation > smallest, deviation, 1.0)
+
+
+def _residuals(pca: PCA, X: Array) -> Array:
+    """Return squared residuals (n_samples,)."""
+    return np.square(X - pca.inverse_transform(pca.transform(X))).sum(axis=1)
