@@ -13,6 +13,9 @@ N_COMPONENTS, N_FOLDS = 10, 10
 CONFIDENCE = 0.95
 """Share of the left-out calibration spectra below the limit."""
 
+FEW_SAMPLES = 10
+"""Number of samples from which the limit is twice the quantile: they have not seen all there is."""
+
 FOREIGN = 3.0
 """Residual over the limit from which a spectrum counts as wholly foreign."""
 
@@ -23,10 +26,11 @@ FEWEST_CHANNELS = 10
 class SourceDomain:
     r"""Residuals of spectra outside the main components of the calibration spectra.
 
-    .. math:: u(x) = \operatorname{clip}\big(\log(Q(x) / Q_{95}) / \log 3,\; 0,\; 1\big)
+    .. math:: u(x) = \operatorname{clip}\big(\log(Q(x) / L) / \log 3,\; 0,\; 1\big), \qquad
+              L = (1 + 10 / N)\, Q_{95}
 
     where Q is the squared residual of the spectrum as standard normal variate, and :math:`Q_{95}`
-    the 95 % quantile of the calibration spectra, each left out.
+    the 95 % quantile of the N calibration spectra, each left out.
 
     Parameters
     ----------
@@ -44,7 +48,8 @@ class SourceDomain:
         left_out = [
             _residuals(PCA(n_components).fit(X[rows]), X[others]) for rows, others in folds.split(X)
         ]
-        self.limit = float(np.quantile(np.concatenate(left_out), CONFIDENCE))
+        widened = 1 + FEW_SAMPLES / len(X)
+        self.limit = widened * float(np.quantile(np.concatenate(left_out), CONFIDENCE))
         self.pca = PCA(n_components).fit(X)
 
     def foreignness(self, X: Array) -> Array:
