@@ -215,7 +215,7 @@ def _backward(
     views = _rows(delta), _rows(B), _columns(B), _columns(C), _rows(grad)
     grad_A = torch.zeros_like(rate)
     tiles = _tiles(n_batch, rate)
-    work = u.new_empty(2 * EVERY + 3, len(driven[0, tiles[0]]), *rate.shape)
+    work = u.new_empty(2 * EVERY + 2, len(driven[0, tiles[0]]), *rate.shape)
     for tile in tiles:
         tensors = (x[:, tile] for x in (*views, driven, grad_delta, grad_B, grad_C))
         steps = _steps(reverse, *tensors)
@@ -232,10 +232,11 @@ def _backward_tile(
 ) -> Tensor:
     """Write the gradients of some spectra into the last four of each step; return that of A."""
     g, grad_A = work[:2].zero_().unbind(0)  # (B, S, D), (B, S, D): g of the state
-    decay, h = work[2 : EVERY + 2].unbind(0), work[EVERY + 2 :].unbind(0)  # K, K + 1 of (B, S, D)
+    decay, replayed = work[2 : EVERY + 2].unbind(0), work[EVERY + 2 :].unbind(0)  # K of (B, S, D)
+    ones = g.new_ones(1, 1, len(rate)).expand(len(g), 1, -1)  # (B, 1, S)
     for n in reversed(range(len(kept))):
         chunk = steps[n * EVERY : (n + 1) * EVERY]
-        h[0].copy_(kept[n])
+        h = kept[n], *replayed
         for k, (step, _, b, _, _, x, *_) in enumerate(chunk):
             torch.mul(step, rate, out=decay[k])
             torch.exp(decay[k], out=decay[k])
@@ -249,7 +250,7 @@ def _backward_tile(
             g.mul_(decay[k])
             q = torch.mul(g, h[k], out=decay[k])  # gradient of delta A, where the decay was
             grad_A.addcmul_(q, step)
-            torch.sum(q.mul_(rate), 1, keepdim=True, out=out_delta)  # (B, S, D) -> (B, 1, D)
+            torch.bmm(ones, q.mul_(rate), out=out_delta)  # sum over S, without a pass to clear it
     return grad_A.sum(0)
 
 
