@@ -98,9 +98,10 @@ class CSVFiles(NamedTuple):
         unlabelled = np.ones(len(target), dtype=bool)
         if self.target.y is not None:
             unlabelled = ~np.isfinite(self.target.y[:, column])
-        test, remark = np.zeros(0, dtype=np.intp), []
+        test = np.zeros(0, dtype=np.intp)
         if labelled or not unlabelled.all():
             test, remark = self._test_rows(~unlabelled, name)
+            remarks += remark
         return TransferTask(
             dataset="own files",
             source=self.names[0],
@@ -112,7 +113,7 @@ class CSVFiles(NamedTuple):
             pairs=Standards(X[rows[known_rows]], standards[known_rows], y[rows[known_rows]]),
             X_test=target[test],
             y_test=np.zeros(0) if self.target.y is None else self.target.y[test, column],
-            remarks=(*remarks, *remark),
+            remarks=tuple(remarks),
             wavenumbers=wavenumbers,
             X_unlabelled=target[unlabelled] if unlabelled.any() else None,
         )
