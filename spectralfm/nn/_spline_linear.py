@@ -19,8 +19,8 @@ from ._spline import LocalSplines
 BLOCK = 1024
 """Rows in one matrix product on a CPU: enough for full speed, few enough to stay in the cache."""
 
-TILE = 32768
-"""Values of x in one tile of a block on a CPU: all buffers of the splines stay in the cache."""
+TILE = 2**17
+"""Bytes of x in one tile of a block on a CPU: the buffers of a pass stay in the cache."""
 
 _kept = threading.local()
 
@@ -50,7 +50,8 @@ class _Blocks:
         on_cpu = x.device.type == "cpu"
         self.rows = _slices(len(x), BLOCK if on_cpu else max(1, len(x)))
         most = self.rows[0].stop if self.rows else 1
-        self.tiles = _slices(x.shape[1], max(1, TILE // most) if on_cpu else x.shape[1])
+        n_features = max(1, TILE // (most * x.element_size())) if on_cpu else x.shape[1]
+        self.tiles = _slices(x.shape[1], n_features)
         self.splines, self.sizes = splines, sizes
         self.memory = _memory(x, most * (sum(sizes) + splines.n_buffers * self.tiles[0].stop))
 

@@ -176,7 +176,7 @@ class MambaBlock(nn.Module):
         if padding_mask is not None:
             padding_mask = padding_mask.t()  # (B, N) -> (N, B)
             x = x.masked_fill(padding_mask.unsqueeze(2), 0.0)
-        y = self.up(x, padding_mask) + self.down(x, padding_mask)
+        y = self.up(x, padding_mask).add_(self.down(x, padding_mask))
         return h + self.out_proj(y * silu(gate)).transpose(0, 1)  # (N, B, E) -> (B, N, D)
 
 

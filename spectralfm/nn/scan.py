@@ -34,8 +34,8 @@ from torch.autograd.function import once_differentiable
 EVERY = 8
 """K: the backward pass holds L / K stored and 2 K replayed states; 4 to 16 are equally fast."""
 
-TILE = 65536
-"""Values of the state that a CPU updates together: a few spectra whose states stay in its cache."""
+TILE = 2**18
+"""Bytes of the state that a CPU updates together: some spectra whose states stay in its cache."""
 
 
 def selective_scan(
@@ -168,7 +168,7 @@ def _joined(x: Tensor) -> Tensor:
 
 def _tiles(n_batch: int, state: Tensor) -> list[slice]:
     """Cut the batch into spectra whose states (S, D) are updated together."""
-    size = max(1, TILE // state.numel()) if state.device.type == "cpu" else n_batch
+    size = max(1, TILE // state.nbytes) if state.device.type == "cpu" else n_batch
     return [slice(start, start + size) for start in range(0, n_batch, size)]
 
 
