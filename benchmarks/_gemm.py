@@ -9,6 +9,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 PRODUCTS = {"mm": (0, 1), "bmm": (0, 1), "addmm": (1, 2), "baddbmm": (1, 2)}
 
+FLASH = "_scaled_dot_product_flash_attention_for_cpu"
+"""Attention in one kernel: its products are hidden from the recorder, and are added here."""
+
 
 class _Recorder(TorchDispatchMode):
     def __init__(self) -> None:
@@ -21,7 +24,17 @@ class _Recorder(TorchDispatchMode):
             a, b = (args[place] for place in PRODUCTS[name])
             layout = (*a.shape, a.stride(-1) == 1), (*b.shape, b.stride(-1) == 1)
             self.shapes[layout] += 1
+        elif name in (FLASH, f"{FLASH}_backward"):
+            self._attention(args[0 if name == FLASH else 1], backward=name != FLASH)
         return func(*args, **(kwargs or {}))
+
+    def _attention(self, q: torch.Tensor, *, backward: bool) -> None:
+        """Count Q K' and P V; backward the first again, P' dY, dY V', dS K and dS' Q."""
+        *batch, n, d = q.shape
+        n_batch = torch.Size(batch).numel()
+        narrow, wide = (n_batch, n, n, True), (n_batch, n, d, True)
+        self.shapes[wide, (n_batch, d, n, False)] += 2 if backward else 1
+        self.shapes[narrow, wide] += 3 if backward else 1
 
 
 def gemm_floor(call: Callable[[], Any]) -> Callable[[], None]:

@@ -61,7 +61,7 @@ def main() -> None:
         x = torch.randn(rows, 256, requires_grad=True)
         for train in (False, True):
             calls = {name: step(model, x, train=train) for name, model in models.items()}
-            times = interleaved({"GEMM floor": floor(rows, train=train)} | calls, rounds=15)
+            times = interleaved({"GEMM floor": floor(rows, train=train)} | calls, rounds=5)
             mode = "forward + backward" if train else "forward"
             for what, seconds in times.items():
                 ms, ratio = f"{1e3 * seconds:.2f}", f"{seconds / times['GEMM floor']:.2f}"

@@ -49,7 +49,7 @@ def main() -> None:
         models = {"one expert": mixture.experts[0], "mixture": mixture, "dense": Dense(mixture)}
         for train in (False, True):
             calls = {what: step(model, x, train=train) for what, model in models.items()}
-            times = interleaved(calls, rounds=15)
+            times = interleaved(calls, rounds=5)
             size, mode = f"{expert} {width}-{hidden}", "forward + backward" if train else "forward"
             for what, seconds in times.items():
                 ms, ratio = f"{1e3 * seconds:.2f}", f"{seconds / times['one expert']:.2f}"

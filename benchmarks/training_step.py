@@ -57,7 +57,7 @@ times = interleaved(
         "encoding, forward + backward": encode,
         "encoding, target copy": lambda: model.target(views.second, axis, nir),
     },
-    rounds=7,
+    rounds=3,
 )
 table = [
     {"what": what, "seconds": f"{t:.3f}", "ratio": f"{t / times['GEMM floor']:.2f}"}

@@ -1,5 +1,7 @@
 """Units, checks, common axes and resampling."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,14 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from spectralfm.axis import Resampler, check_axis, common_axis, convert_axis, resample
+from spectralfm.axis import (
+    Resampler,
+    check_axis,
+    check_modality,
+    common_axis,
+    convert_axis,
+    resample,
+)
 
 NIR = np.arange(1100.0, 2499, 2)
 
@@ -187,3 +196,38 @@ def test_resampler_reads_the_axis_from_column_names():
 def test_resampler_refuses_in_fit(parameters, message):
     with pytest.raises(ValueError, match=message):
         Resampler(**parameters).fit(bands(NIR))
+
+
+@pytest.mark.parametrize(
+    "low, high, modality",
+    [(1100, 2498, "NIR"), (400, 4000, "NIR"), (4000, 9090, "MIR"), (5000, 9000, "Raman")],
+)
+def test_a_modality_that_the_axis_contradicts_is_refused(low, high, modality):
+    with pytest.raises(ValueError, match=f"modality is '{modality}'.*pass them as wave"):
+        check_modality(np.linspace(low, high, 700), modality)
+
+
+@pytest.mark.parametrize(
+    "low, high, modality, expected",
+    [
+        (400, 4000, "auto", "MIR"),
+        (650, 1800, "auto", "unknown"),
+        (900, 1800, "auto", "unknown"),
+        (200, 2400, "auto", "Raman"),
+        (100, 3200, "Raman", "Raman"),
+        (1100, 2498, "MIR", "MIR"),
+        (1100, 2498, "unknown", "unknown"),
+        (4000, 12500, "NIR", "NIR"),
+        (3600, 7800, "MIR", "MIR"),
+    ],
+)
+def test_plausible_axes_are_taken_without_a_word(low, high, modality, expected):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert check_modality(np.linspace(low, high, 700), modality) == expected
+        assert check_modality(1e7 / NIR) == "NIR"
+
+
+def test_an_even_axis_of_nm_given_as_wavenumbers_is_warned_of():
+    with pytest.warns(UserWarning, match="typical of near infrared spectra in nm"):
+        assert check_modality(np.arange(1100.0, 2499.0, 2.0)) == "unknown"

@@ -9,9 +9,11 @@ import pytest
 
 from spectralfm import cli
 from spectralfm.checkpoint import load_weights
-from spectralfm.comparison import npz_set
+from spectralfm.comparison import TransferTask, npz_set
 from spectralfm.datasets import make_instrument_pair
+from spectralfm.foundation import SpectralFMRegressor
 from spectralfm.metrics import rmsep
+from spectralfm.transfer import Standards
 from spectralfm.workflow import _smoke, finetune, read_run
 
 PAIR = make_instrument_pair(40, 50, random_state=1)
@@ -140,6 +142,52 @@ def test_csv_files(files, tiny_weights, tmp_path):
     assert read(folder, "metrics")["rmsep"] < 0.5 * PAIR.y[:, 0].std()
     model = read_run(folder).model
     np.testing.assert_allclose(np.sort(1e7 / model.axis_), PAIR.wavelengths, atol=1e-4)
+
+
+@pytest.mark.parametrize("known", [0, 5])
+def test_target_spectra_without_values_are_adapted_to(files, tiny_weights, tmp_path, capsys, known):
+    lines = (files / "target.csv").read_text().splitlines()
+    if not known:  # not even a column of the property
+        lines = [line.split(",", 2)[0] + "," + line.split(",", 2)[2] for line in lines]
+    for i in range(1 + known, len(lines)) if known else ():
+        sample, _, spectrum = lines[i].split(",", 2)
+        lines[i] = f"{sample},,{spectrum}"
+    (tmp_path / "target.csv").write_text("\n".join(lines) + "\n")
+    own = [f"--source-csv={files / 'source.csv'}", f"--target-csv={tmp_path / 'target.csv'}"]
+    own += [f"--standards-csv={files / 'standards.csv'}"]
+    folder = tmp_path / "run"
+    assert cli.main(["finetune", *own, f"--checkpoint={tiny_weights}", f"--run-dir={folder}"]) == 0
+    said = capsys.readouterr().out
+    assert f"{known} test samples, {15 - known} unlabelled" in said
+    assert ("RMSEP" in said) == ("rmsep" in read(folder, "metrics")) == bool(known)
+    adapted, evaluated = tmp_path / "adapted", tmp_path / "evaluated"
+    assert cli.main(["adapt", str(folder), f"--run-dir={adapted}", "--steps=2"]) == 0
+    assert bool(read(adapted, "metrics")["before"]) == bool(known)
+    assert cli.main(["evaluate", str(folder), f"--run-dir={evaluated}"]) == 0
+    with open(evaluated / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [bool(row["reference"]) for row in rows] == [True] * known + [False] * (15 - known)
+    predicted = np.array([float(row["predicted"]) for row in rows])
+    assert rmsep(PAIR.y[25:, 0], predicted) < 0.5 * PAIR.y[:, 0].std()
+
+
+def test_unlabelled_spectra_reach_the_fit(monkeypatch, tmp_path):
+    given = {}
+    fit = SpectralFMRegressor.fit
+
+    def spy(self, X, y, **data):
+        given.update(data)
+        return fit(self, X, y, **data)
+
+    monkeypatch.setattr(SpectralFMRegressor, "fit", spy)
+    X, target, y = PAIR.spectra["source"], PAIR.spectra["target"], PAIR.y[:, 0]
+    task = TransferTask(
+        "own", "a", "b", "fat", None, X[:25], y[:25], Standards(X[:5], target[:5], y[:5]),
+        target[25:25], y[25:25], wavenumbers=1e7 / PAIR.wavelengths, X_unlabelled=target[25:],
+    )  # fmt: skip
+    metrics = finetune(task, tmp_path / "run", n_standards=3)
+    np.testing.assert_array_equal(given["X_target"].target, target[25:])
+    assert metrics["n_unlabelled"] == 15 and "rmsep" not in metrics
 
 
 def test_spectra_on_another_axis_are_resampled(run, tmp_path):

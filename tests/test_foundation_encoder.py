@@ -186,3 +186,12 @@ def test_threads_are_left_as_they_were(encoder, X):
     before = torch.get_num_threads()
     encoder.set_params(n_threads=2).fit_transform(X)
     assert torch.get_num_threads() == before
+
+
+def test_an_axis_in_nm_given_as_wavenumbers_is_noticed(tiny_weights):
+    encoder = SpectralFMEncoder(tiny_weights, wavenumbers=np.linspace(1100, 2498, 60))
+    X = np.random.default_rng(0).random((3, 60)).cumsum(axis=1)
+    with pytest.raises(ValueError, match="'NIR', but the axis runs from 1100 to 2498 cm-1"):
+        encoder.set_params(modality="NIR").fit(X)
+    with pytest.warns(UserWarning, match="typical of near infrared spectra in nm"):
+        encoder.set_params(modality="auto").fit(X)

@@ -90,8 +90,29 @@ def test_the_source_has_an_axis_of_its_own(model, tiny_weights):
         X_source=pd.DataFrame(source[:8], columns=source_axis),
     )
     np.testing.assert_allclose(named.transform(pd.DataFrame(target, columns=WAVELENGTHS)), moved)
-    with pytest.raises(ValueError, match="overlap only from"):
-        model.set_params(source_wavelengths=source_axis - 200).fit(target, X_source=source)
+
+
+def test_source_channels_beyond_the_target_are_filled_and_said(model):
+    source_axis = np.linspace(900, 2450, 63)  # 25 nm: 900 to 1075 nm are not recorded
+    target, source = smooth(20), 1.1 * smooth(20, source_axis)
+    model.set_params(source_wavelengths=source_axis)
+    with pytest.warns(UserWarning, match="8 of 63 source channels lie outside the target's range"):
+        model.fit(target[:8], X_source=source[:8])
+    moved = model.transform(target)
+    assert moved.shape == source.shape and len(model.offset_) == 55
+    filled = np.broadcast_to(source[:8, :8].mean(axis=0), (20, 8))
+    np.testing.assert_allclose(moved[:, :8], filled, rtol=1e-12)
+    common = SpectralFMStandardizer(
+        model.checkpoint, wavelengths=WAVELENGTHS, source_wavelengths=source_axis[8:]
+    ).fit(target[:8], X_source=source[:8, 8:])
+    np.testing.assert_allclose(moved[:, 8:], common.transform(target), atol=1e-12)
+    assert np.abs(moved[8:, 8:] - source[8:, 8:]).max() < 0.05
+
+
+def test_axes_that_share_nothing_are_refused(model):
+    source_axis, X = np.linspace(2600, 3300, 60), smooth(8)
+    with pytest.raises(ValueError, match="share 0 source channels.*Check the unit"):
+        model.set_params(source_wavelengths=source_axis).fit(X, X_source=X)
 
 
 def test_amplitude_is_recovered_and_pulled_to_the_prior():

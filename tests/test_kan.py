@@ -76,8 +76,8 @@ def test_many_tiles_and_blocks_equal_one(monkeypatch):
     kan = layer()
     x = torch.randn(50, 3, dtype=torch.float64)
     whole = kan(x)
-    monkeypatch.setattr("spectralfm.nn._spline.TILE", 12)
-    monkeypatch.setattr("spectralfm.nn._spline.BLOCK", 7)
+    monkeypatch.setattr("spectralfm.nn._spline_linear.TILE", 96)
+    monkeypatch.setattr("spectralfm.nn._spline_linear.BLOCK", 7)
     torch.testing.assert_close(kan(x), whole, rtol=0, atol=1e-14)
 
 

@@ -4,8 +4,8 @@ Three units exist: ``"nm"`` and ``"um"`` for wavelengths, ``"cm-1"`` for wavenum
 """
 
 from ._axis import UNITS, check_axis, common_axis, convert_axis
-from ._modality import guess_modality
-from ._resample import resample
+from ._modality import check_modality, guess_modality
+from ._resample import covered_channels, resample
 from ._resampler import Resampler
 
 __all__ = [
@@ -14,6 +14,8 @@ __all__ = [
     "check_axis",
     "common_axis",
     "convert_axis",
+    "covered_channels",
+    "check_modality",
     "guess_modality",
     "resample",
 ]

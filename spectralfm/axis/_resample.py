@@ -73,13 +73,48 @@ def resample(
     return CubicSpline(axis, X, axis=1)(wanted)
 
 
+def covered_channels(
+    axis: ArrayLike, new_axis: ArrayLike, *, margin: float = 0.5
+) -> NDArray[np.bool_]:
+    """Say where spectra on one axis can be resampled to another.
+
+    Parameters
+    ----------
+    axis : array-like of shape (n_channels,)
+        Where spectra were recorded, ascending or descending.
+    new_axis : array-like of shape (n_new_channels,)
+        Where they are wanted, in the same unit.
+    margin : float, default=0.5
+        As in `resample`.
+
+    Returns
+    -------
+    ndarray of shape (n_new_channels,), bool
+        Which of the new channels `resample` would take.
+
+    Examples
+    --------
+    >>> from spectralfm.axis import covered_channels
+    >>> covered_channels([1000, 1010, 1020], [990, 1000, 1015, 1024, 1030])
+    array([False,  True,  True,  True, False])
+    """
+    first, last = _reach(np.sort(np.asarray(axis, dtype=np.float64)), margin)
+    wanted = np.asarray(new_axis, dtype=np.float64)
+    return (wanted >= first) & (wanted <= last)
+
+
+def _reach(axis: NDArray[np.float64], margin: float) -> tuple[float, float]:
+    """Return how far an ascending axis may be left on either side."""
+    first_step, last_step = (axis[1] - axis[0], axis[-1] - axis[-2]) if len(axis) > 1 else (0, 0)
+    return axis[0] - margin * first_step, axis[-1] + margin * last_step
+
+
 def _check_range(
     axis: NDArray[np.float64], wanted: NDArray[np.float64], unit: str, margin: float
 ) -> None:
     """Raise if the wanted channels lie outside an ascending axis."""
     low, high = wanted.min(), wanted.max()
-    first = axis[0] - margin * (axis[1] - axis[0])
-    last = axis[-1] + margin * (axis[-1] - axis[-2])
+    first, last = _reach(axis, margin)
     if low >= first and high <= last:
         return
     told = (

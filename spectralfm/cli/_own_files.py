@@ -11,7 +11,11 @@ def add_own_files(command: argparse.ArgumentParser) -> None:
         "columns of numbers are properties.",
     )
     own.add_argument("--source-csv", metavar="CSV", help="calibration spectra and values, source")
-    own.add_argument("--target-csv", metavar="CSV", help="test spectra and values, target")
+    own.add_argument(
+        "--target-csv",
+        metavar="CSV",
+        help="target spectra; values, where known, score the result (demo needs some)",
+    )
     own.add_argument(
         "--standards-csv", metavar="CSV", help="samples of the source file, measured on the target"
     )

@@ -88,8 +88,9 @@ def execute_run(args: argparse.Namespace) -> None:
     print(
         f"{metrics['property']}{unit}, {metrics['source']} to {metrics['target']}, "
         f"{metrics['n_test']} test samples"
+        + (f", {metrics['n_unlabelled']} unlabelled" if metrics["n_unlabelled"] else "")
     )
     for label, merits in (("before: ", metrics.get("before")), ("", metrics)):
-        if merits:
+        if merits and "rmsep" in merits:
             print(label + ", ".join(f"{name.upper()} {merits[name]:.4g}" for name in MERITS))
     print(f"Written: {args.run_dir}")

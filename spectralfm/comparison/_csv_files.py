@@ -65,23 +65,27 @@ class CSVFiles(NamedTuple):
         """Properties the source was calibrated for."""
         return self.source.target_names
 
-    def task(self, property_name: str | None = None) -> TransferTask:
+    def task(self, property_name: str | None = None, *, labelled: bool = True) -> TransferTask:
         """Return one calibration to be moved.
 
         Parameters
         ----------
         property_name : str, optional
             Which property; by default the first.
+        labelled : bool, default=True
+            Whether there must be samples to test on. Without, a target file of no reference values
+            gives a task of no test samples.
 
         Returns
         -------
         TransferTask
-            On the axis both instruments recorded; samples without reference value left out.
+            On the axis both instruments recorded; samples of the source without reference value
+            left out, those of the target in ``X_unlabelled``.
 
         Raises
         ------
         ValueError
-            If there is no such property, or no sample to test on.
+            If there is no such property, or, where ``labelled``, no sample to test on.
         """
         name = choose(property_name, self.property_names, what="property")
         column = self.property_names.index(name)
@@ -91,7 +95,13 @@ class CSVFiles(NamedTuple):
         for all_known, what in ((known, "calibration samples"), (known_rows, "standards")):
             if not all_known.all():
                 remarks.append(f"{(~all_known).sum()} {what} of unknown {name} are left out.")
-        test, remark = self._test_rows(column, name)
+        unlabelled = np.ones(len(target), dtype=bool)
+        if self.target.y is not None:
+            unlabelled = ~np.isfinite(self.target.y[:, column])
+        test = np.zeros(0, dtype=np.intp)
+        if labelled or not unlabelled.all():
+            test, remark = self._test_rows(~unlabelled, name)
+            remarks += remark
         return TransferTask(
             dataset="own files",
             source=self.names[0],
@@ -102,17 +112,15 @@ class CSVFiles(NamedTuple):
             y=y[known],
             pairs=Standards(X[rows[known_rows]], standards[known_rows], y[rows[known_rows]]),
             X_test=target[test],
-            y_test=self.target.y[test, column],
-            remarks=(*remarks, *remark),
+            y_test=np.zeros(0) if self.target.y is None else self.target.y[test, column],
+            remarks=tuple(remarks),
             wavenumbers=wavenumbers,
+            X_unlabelled=target[unlabelled] if unlabelled.any() else None,
         )
 
-    def _test_rows(self, column: int, name: str) -> tuple[NDArray[np.intp], list[str]]:
+    def _test_rows(self, known: NDArray[np.bool_], name: str) -> tuple[NDArray[np.intp], list[str]]:
         """Return the rows of the target to test on, and how many were left out."""
         file = self.names[1]
-        known = np.zeros(len(self.target.X), dtype=bool)
-        if self.target.y is not None:
-            known = np.isfinite(self.target.y[:, column])
         if not known.any():
             raise ValueError(
                 f"{file} holds no values of {name}, so predictions cannot be compared with any. "

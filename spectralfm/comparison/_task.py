@@ -43,6 +43,8 @@ class TransferTask(NamedTuple):
     """What was done to the data and must be known."""
     wavenumbers: Array | None = None
     """Axis of all spectra (n_channels,), cm-1, where it is known."""
+    X_unlabelled: Array | None = None
+    """More spectra of the target (n_unlabelled, n_channels), without reference values."""
 
     @property
     def can_recalibrate(self) -> bool:

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .._net import seed_of
 from .._validation import check_enough, check_matrix, check_same_channels, forget
-from ..axis import guess_modality
+from ..axis import check_modality, guess_modality
 from ..transfer import Standards, Unpaired
 from ._encoder import SpectralFMEncoder
 from ._first_order import first_order_effects
@@ -315,12 +315,14 @@ class InstrumentPrior(BaseEstimator):
 
     def _axis(self, X: ArrayLike, spectra: Array) -> Array:
         """Return the wavenumbers of the channels."""
-        axis, _ = resolve_axis(
+        axis, known = resolve_axis(
             getattr(X, "columns", None),
             spectra.shape[1],
             wavelengths=self.wavelengths,
             wavenumbers=self.wavenumbers,
         )
+        if known:
+            check_modality(axis, self.modality)
         return axis
 
     def _kind_of(self, axis: Array) -> str:

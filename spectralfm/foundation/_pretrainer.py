@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._net import isolated, seed_of
 from .._validation import check_spectra, forget
-from ..axis import guess_modality
+from ..axis import check_modality
 from ..checkpoint import dump_weights, parse_weights, save_weights
 from ..nn.encoder import SpectralEncoder
 from ._pretrain import SpectraGroup, pretrain
@@ -279,9 +279,9 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight, episode_we
             wavelengths=self.wavelengths,
             wavenumbers=self.wavenumbers,
         )
-        modality = self.modality
-        if modality == "auto":
-            modality = guess_modality(axis) if known else "unknown"
+        modality = "unknown" if self.modality == "auto" else self.modality
+        if known:
+            modality = check_modality(axis, self.modality)
         values, positions = enough_channels(spectra, axis)
         group = SpectraGroup(values, positions, modality, numbered(spectra, instruments))
         sizes = {name: getattr(self, name) for name in SIZES}

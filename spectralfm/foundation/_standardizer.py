@@ -1,5 +1,6 @@
 """Standardization of spectra by the encoder's Fourier operator between instruments."""
 
+import warnings
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from .._net import seed_of
 from .._validation import require_finite
-from ..axis import resample
+from ..axis import covered_channels, resample
 from ..nn.encoder import Encoding, SpectralEncoder
 from ..nn.resample import resample as interpolate
 from ..transfer._base import SpectraStandardizer
@@ -60,8 +61,8 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
     wavelengths, wavenumbers : array-like of shape (n_target_channels,), default=None
         Axis of the target's spectra in nm or in cm-1, as in `SpectralFMEncoder`.
     source_wavelengths, source_wavenumbers : array-like of shape (n_source_channels,), default=None
-        Axis of the source's spectra, inside the range of the target's; when neither is given,
-        float-like column names of ``X_source``, or else the target's axis.
+        Axis of the source's spectra; when neither is given, float-like column names of
+        ``X_source``, or else the target's axis. Where it reaches beyond the target's, see Notes.
     modality : {"auto", "NIR", "MIR", "Raman", "unknown"}, default="auto"
         Kind of the spectra, as in `SpectralFMEncoder`.
     center : bool, default=True
@@ -84,10 +85,14 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
         Mean instrument latents of the standards.
     amplitude_ : ndarray of shape (n_features,)
         Weights a of the operator's features; zeros if no weights predict standards left out better.
-    offset_ : ndarray of shape (n_source_channels,)
-        The offset, absorbance units; zeros unless ``center``.
+    covered_ : ndarray of shape (n_source_channels,), bool
+        Source channels that the target records.
+    offset_ : ndarray of shape (n_covered,)
+        The offset at these, absorbance units; zeros unless ``center``.
+    filling_ : ndarray of shape (n_source_channels - n_covered,)
+        What stands in the others: the mean of the standards on the source.
     axis_, target_axis_ : ndarray
-        Wavenumbers of the source's and of the target's channels, cm-1.
+        Wavenumbers of the covered source channels and of the target's channels, cm-1.
     history_ : list of dict
         Losses of the training.
     modality_, weights_, encoder_
@@ -108,6 +113,11 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
     It is the identity when both instruments record the same, when ``X_source`` is None, and with a
     single standard but for the offset. Target spectra are resampled onto the source axis, and only
     the difference is taken from the operator's grid, so that no detail of the spectrum is lost.
+
+    Source channels outside the target's range cannot be known. They are the same in all results:
+    the mean of the standards on the source, so that a linear calibration sees an average sample
+    there. That is right only for calibrations that hardly use them; better fit the calibration on
+    the range that both record (`spectralfm.axis.common_axis`). A warning names the range filled.
 
     The operator is smooth: differences from channel to channel are left to the offset. It fails,
     as all corrections of spectra do, where the source calibration reads detail that the target does
@@ -191,7 +201,13 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
         Raises
         ------
         ValueError
-            If spectra are not finite or do not pair up, or an axis does not fit.
+            If spectra are not finite or do not pair up, an axis does not fit, or the two axes share
+            fewer than two source channels.
+
+        Warns
+        -----
+        UserWarning
+            If source channels outside the target's range are filled.
         """
         self._columns = getattr(X, "columns", None), getattr(X_source, "columns", None)
         try:
@@ -214,6 +230,7 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
                 wavenumbers=self.source_wavenumbers,
                 prefix="source_",
             )
+        X_source = self._cover(X_source)
         target = self._on_encoder_axis(X)
         on_source, on_target = self._read_grid(X_source), self._read_grid(target)
         self.source_latent_ = on_source.inst.mean(axis=0)
@@ -228,7 +245,36 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
 
     def _map(self, X: Array) -> Array:
         spectra = self._on_encoder_axis(X)
-        return spectra + self._difference(spectra) + self.offset_
+        moved = np.empty((len(X), len(self.covered_)))
+        moved[:, self.covered_] = spectra + self._difference(spectra) + self.offset_
+        moved[:, ~self.covered_] = self.filling_
+        return moved
+
+    def _cover(self, X_source: Array) -> Array:
+        """Return the spectra at the source channels that the target records, and learn the rest."""
+        axis = self.axis_
+        self.covered_ = covered_channels(self.target_axis_, axis)
+        n_covered = int(self.covered_.sum())
+        if n_covered < min(2, len(axis)):
+            raise ValueError(
+                f"The source records {axis.min():.6g} to {axis.max():.6g} cm-1 and the target "
+                f"{self.target_axis_.min():.6g} to {self.target_axis_.max():.6g} cm-1: they share "
+                f"{n_covered} source channels, and nothing can be transferred. Check the unit of "
+                "both axes."
+            )
+        outside = axis[~self.covered_]
+        self.filling_ = X_source[:, ~self.covered_].mean(axis=0)
+        if outside.size:
+            shared = axis[self.covered_]
+            warnings.warn(
+                f"{outside.size} of {len(axis)} source channels lie outside the target's range of "
+                f"{self.target_axis_.min():.6g} to {self.target_axis_.max():.6g} cm-1. They are "
+                "filled with the mean of the standards on the source, the same for every "
+                f"spectrum; only {shared.min():.6g} to {shared.max():.6g} cm-1 is transferred. "
+                "Calibrate on that range if the source model uses more."
+            )
+        self.axis_ = axis[self.covered_]
+        return X_source[:, self.covered_]
 
     def _on_encoder_axis(self, X: Array) -> Array:
         return resample(X, self.target_axis_, self.axis_, unit="cm-1")

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from .. import __version__
 from .._net import isolated, seed_of
-from ..axis import guess_modality
+from ..axis import check_modality
 from ..checkpoint import build_module, dump_weights, load_weights, parse_weights
 from ..nn.embedding import MODALITIES
 from ..nn.encoder import Encoding, SpectralEncoder
@@ -85,9 +85,9 @@ class EncoderMixin:
         axis, known = resolve_axis(
             columns, n_channels, wavelengths=self.wavelengths, wavenumbers=self.wavenumbers
         )
-        modality = self.modality
-        if modality == "auto":
-            modality = guess_modality(axis) if known else "unknown"
+        modality = "unknown" if self.modality == "auto" else self.modality
+        if known:
+            modality = check_modality(axis, self.modality)
         resolve_device(self.device)
         weights = resolve_weights(self.checkpoint, self.random_state)
         low, high = parse_weights(weights).axis_range

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ._spline import SplineLinear
+from ._spline_linear import SplineLinear
 
 
 class KANLinear(nn.Module):
@@ -104,14 +104,17 @@ class KANLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., n_in) to (..., n_out)."""
         weight = self.spline_weight.flatten(1)  # (O, I K)
-        base = F.linear(F.silu(x), self.base_weight)  # (..., O)
         if torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling():
+            base = F.linear(F.silu(x), self.base_weight)  # (..., O)
             return base + F.linear(self.basis(x).flatten(-2), weight)
-        rows = x.reshape(-1, self.n_in).to(weight.dtype)  # (R, I)
-        splines = SplineLinear.apply(
-            rows, weight, self.grid, self.spline_order, self._uniform, base.dtype
+        device, dtype = x.device.type, weight.dtype
+        rows = x.reshape(-1, self.n_in).to(dtype)  # (R, I)
+        if torch.is_autocast_enabled(device):
+            dtype = torch.get_autocast_dtype(device)
+        y = SplineLinear.apply(
+            rows, self.base_weight, weight, self.grid, self.spline_order, self._uniform, dtype
         )
-        return base + splines.view_as(base)
+        return y.view(*x.shape[:-1], self.n_out)
 
     def basis(self, x: Tensor) -> Tensor:
         """Evaluate every basis function by the dense recursion.

@@ -26,10 +26,13 @@ References
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, silu, softplus
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import silu, softplus
 
 from .scan import selective_scan
 
@@ -80,7 +83,8 @@ class SelectiveScan(nn.Module):
 
     def forward(self, x: Tensor, padding_mask: Tensor | None = None) -> Tensor:
         """Scan tokens (N, B, E); one with ``padding_mask`` True leaves the state as it is."""
-        x = silu(self._convolved(x), inplace=not torch.is_grad_enabled())
+        x = _Convolution.apply(x, self.conv_weight, self.conv_bias, self.reverse)
+        x = silu(x, inplace=not torch.is_grad_enabled())
         rank, d_state = self.rank, self.A_log.shape[1]
         step, b, c = self.x_proj(x).split([rank, d_state, d_state], 2)  # (N, B, R), 2 (N, B, S)
         delta = softplus(self.dt_proj(step))  # (N, B, R) -> (N, B, E)
@@ -91,15 +95,41 @@ class SelectiveScan(nn.Module):
         y = selective_scan(x, delta, A, b, c, self.D, reverse=self.reverse)
         return y.transpose(0, 1)  # (B, N, E) -> (N, B, E)
 
-    def _convolved(self, x: Tensor) -> Tensor:
-        """Convolve with the tokens before, or after: by shifts, faster than conv1d on a CPU."""
-        n_tokens, n_before = len(x), len(self.conv_weight) - 1
-        padded = pad(x, (0, 0, 0, 0, *((0, n_before) if self.reverse else (n_before, 0))))
-        weight = self.conv_weight.flip(0) if self.reverse else self.conv_weight
-        y = torch.addcmul(self.conv_bias, padded[:n_tokens], weight[0])  # (N, B, E)
-        for k, tap in enumerate(weight[1:], 1):
-            y.addcmul_(padded[k : k + n_tokens], tap)
+
+class _Convolution(torch.autograd.Function):
+    """Convolve tokens with those before, or after: by shifts, faster than conv1d on a CPU."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, reverse: bool) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.reverse = reverse
+        y = torch.addcmul(bias, x, weight[-1])  # (N, B, E)
+        for tap, target, source in _shifted(weight, y, x, reverse):
+            target.addcmul_(source, tap)
         return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        grad_x, grad_weight = grad * weight[-1], torch.zeros_like(weight)
+        for tap, given, target in _shifted(weight, grad, grad_x, ctx.reverse):
+            target.addcmul_(given, tap)
+        product = torch.empty_like(grad)
+        taps = [(grad_weight[-1], grad, x), *_shifted(grad_weight, grad, x, ctx.reverse)]
+        for target, given, source in taps:
+            part = torch.mul(given, source, out=product[: len(given)])
+            torch.sum(part, (0, 1), out=target)
+        return grad_x, grad_weight, grad.sum((0, 1)), None
+
+
+def _shifted(
+    weight: Tensor, after: Tensor, before: Tensor, reverse: bool
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Go through the taps but the last: what they read in ``before`` they add to ``after``."""
+    for n, tap in enumerate(reversed(weight[:-1].unbind(0)), 1):
+        late, early = slice(n, None), slice(max(len(after) - n, 0))
+        yield (tap, after[early], before[late]) if reverse else (tap, after[late], before[early])
 
 
 class MambaBlock(nn.Module):
@@ -146,7 +176,7 @@ class MambaBlock(nn.Module):
         if padding_mask is not None:
             padding_mask = padding_mask.t()  # (B, N) -> (N, B)
             x = x.masked_fill(padding_mask.unsqueeze(2), 0.0)
-        y = self.up(x, padding_mask) + self.down(x, padding_mask)
+        y = self.up(x, padding_mask).add_(self.down(x, padding_mask))
         return h + self.out_proj(y * silu(gate)).transpose(0, 1)  # (N, B, E) -> (B, N, D)
 
 

@@ -5,7 +5,7 @@ r"""Mixture of experts: every token is worked on by the few networks its gate ch
           g = \mathrm{softmax}(\mathrm{top}_k(h))
 
 with standard normal :math:`\epsilon` in training and zero otherwise. Tokens are sorted by expert,
-so that each expert sees one dense batch, and the results are added back in place.
+so that each expert sees one dense batch, and each token then gathers its gated sum.
 
 Departures from [1]_: the gate starts from small random weights, so that an untrained mixture does
 not send everything to the first experts; the gate is computed in float32 even under autocast.
@@ -151,16 +151,19 @@ class MixtureOfExperts(nn.Module):
             terms = [gate[:, None] * y for gate, y in zip(dense.unbind(1), results, strict=True)]
             return torch.stack(terms).sum(0), balance  # (T, D)
         order = chosen.flatten().argsort(stable=True)  # (T k,): assignments sorted by expert
-        rows = order // self.top_k  # (T k,): the token of each
         counts = chosen.flatten().bincount(minlength=self.n_experts).tolist()
-        weights = gates.flatten()[order, None]  # (T k, 1)
-        mixed = torch.zeros_like(tokens, dtype=torch.promote_types(tokens.dtype, gates.dtype))
-        for expert, batch, weight in zip(
-            self.experts, rows.split(counts), weights.split(counts), strict=True
-        ):
-            if batch.numel():
-                results = expert(tokens.index_select(0, batch)) * weight  # (T_e, D)
-                mixed.index_add_(0, batch, results.to(mixed.dtype))
+        batches = tokens.index_select(0, order // self.top_k).split(counts)  # E of (T_e, D)
+        pairs = zip(self.experts, batches, strict=True)
+        results = [expert(batch) for expert, batch in pairs if len(batch)] or [tokens]
+        dtype = torch.promote_types(tokens.dtype, gates.dtype)
+        places = torch.empty_like(order)
+        places[order] = torch.arange(len(order), device=order.device)
+        mixed = F.embedding_bag(
+            places.view_as(chosen),
+            torch.cat(results).to(dtype),  # (T k, D)
+            per_sample_weights=gates.to(dtype),
+            mode="sum",
+        )
         return mixed, balance  # (T, D)
 
     def _route(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -31,11 +31,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-LOG2E = math.log2(math.e)
-"""Folded into A once, so that each step takes the cheaper exp2."""
-
 EVERY = 8
 """K: the backward pass holds L / K stored and 2 K replayed states; 4 to 16 are equally fast."""
+
+TILE = 2**18
+"""Bytes of the state that a CPU updates together: some spectra whose states stay in its cache."""
 
 
 def selective_scan(
@@ -166,24 +166,32 @@ def _joined(x: Tensor) -> Tensor:
     return x.squeeze(2).transpose(0, 1)
 
 
+def _tiles(n_batch: int, state: Tensor) -> list[slice]:
+    """Cut the batch into spectra whose states (S, D) are updated together."""
+    size = max(1, TILE // state.nbytes) if state.device.type == "cpu" else n_batch
+    return [slice(start, start + size) for start in range(0, n_batch, size)]
+
+
 def _forward(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool, *, keep: bool
 ) -> tuple[Tensor, Tensor]:
     """Return the output and, if ``keep``, the state before every K-th step (L / K, B, S, D)."""
     (n_batch, n_steps, n_channels), n_states = u.shape, A.shape[1]
-    rate = (A * LOG2E).t().contiguous()  # (S, D)
-    h = u.new_zeros(n_batch, n_states, n_channels)
-    decay = torch.empty_like(h)
-    kept = h.new_empty(math.ceil(n_steps / EVERY) if keep else 0, *h.shape)
+    rate = A.t().contiguous()  # (S, D)
+    kept = u.new_empty(math.ceil(n_steps / EVERY) if keep else 0, n_batch, n_states, n_channels)
     y = u.new_empty(n_steps, n_batch, 1, n_channels)
     views = _rows(delta), _rows(delta * u), _columns(B), _rows(C), y
-    for t, (step, driven, b, c, out) in enumerate(_steps(reverse, *views)):
-        if keep and t % EVERY == 0:
-            kept[t // EVERY] = h
-        torch.mul(step, rate, out=decay)  # (B, 1, D), (S, D) -> (B, S, D)
-        torch.exp2(decay, out=decay)
-        h.mul_(decay).addcmul_(b, driven)  # (B, S, 1), (B, 1, D) -> (B, S, D)
-        torch.bmm(c, h, out=out)  # (B, 1, S) @ (B, S, D) -> (B, 1, D)
+    for tile in _tiles(n_batch, rate):
+        h = torch.zeros_like(rate).repeat(len(y[0, tile]), 1, 1)  # (B, S, D)
+        decay = torch.empty_like(h)
+        steps = _steps(reverse, *(view[:, tile] for view in views))
+        for t, (step, driven, b, c, out) in enumerate(steps):
+            if keep and t % EVERY == 0:
+                kept[t // EVERY, tile] = h
+            torch.mul(step, rate, out=decay)  # (B, 1, D), (S, D) -> (B, S, D)
+            torch.exp(decay, out=decay)
+            h.mul_(decay).addcmul_(b, driven)  # (B, S, 1), (B, 1, D) -> (B, S, D)
+            torch.bmm(c, h, out=out)  # (B, 1, S) @ (B, S, D) -> (B, 1, D)
     return _joined(y), kept
 
 
@@ -200,24 +208,38 @@ def _backward(
 ) -> tuple[Tensor, ...]:
     """Return the gradients of u, delta, A, B and C, given that of the output."""
     n_batch, n_steps, n_channels = u.shape
-    n_states = A.shape[1]
-    A_t = A.t().contiguous()  # (S, D)
-    rate = A_t * LOG2E
-    work = u.new_empty(2 * EVERY + 3, n_batch, n_states, n_channels)
-    g, grad_A = work[:2].zero_().unbind(0)  # (B, S, D), (B, S, D): g of the state
-    decay, h = work[2 : EVERY + 2].unbind(0), work[EVERY + 2 :].unbind(0)  # K, K + 1 of (B, S, D)
+    rate = A.t().contiguous()  # (S, D)
     driven, grad_delta = (u.new_empty(n_steps, n_batch, 1, n_channels) for _ in range(2))
-    grad_B, grad_C = (u.new_empty(n_steps, n_batch, 1, n_states) for _ in range(2))
+    grad_B, grad_C = (u.new_empty(n_steps, n_batch, 1, A.shape[1]) for _ in range(2))
     torch.mul(_rows(delta), _rows(u), out=driven)
+    views = _rows(delta), _rows(B), _columns(B), _columns(C), _rows(grad)
+    grad_A = torch.zeros_like(rate)
+    tiles = _tiles(n_batch, rate)
+    work = u.new_empty(2 * EVERY + 2, len(driven[0, tiles[0]]), *rate.shape)
+    for tile in tiles:
+        tensors = (x[:, tile] for x in (*views, driven, grad_delta, grad_B, grad_C))
+        steps = _steps(reverse, *tensors)
+        grad_A += _backward_tile(steps, rate, kept[:, tile], work[:, : kept[0, tile].shape[0]])
 
-    inputs = _rows(delta), _rows(B), _columns(B), _columns(C), _rows(grad)
-    steps = _steps(reverse, *inputs, driven, grad_delta, grad_B, grad_C)
+    grad_driven = _joined(driven)  # (B, L, D): each step's own was read before it was overwritten
+    grad_delta = _joined(grad_delta).addcmul_(grad_driven, u)
+    grad_u = grad_driven.mul_(delta)
+    return grad_u, grad_delta, grad_A.t(), _joined(grad_B), _joined(grad_C)
+
+
+def _backward_tile(
+    steps: list[tuple[Tensor, ...]], rate: Tensor, kept: Tensor, work: Tensor
+) -> Tensor:
+    """Write the gradients of some spectra into the last four of each step; return that of A."""
+    g, grad_A = work[:2].zero_().unbind(0)  # (B, S, D), (B, S, D): g of the state
+    decay, replayed = work[2 : EVERY + 2].unbind(0), work[EVERY + 2 :].unbind(0)  # K of (B, S, D)
+    ones = g.new_ones(1, 1, len(rate)).expand(len(g), 1, -1)  # (B, 1, S)
     for n in reversed(range(len(kept))):
         chunk = steps[n * EVERY : (n + 1) * EVERY]
-        h[0].copy_(kept[n])
+        h = kept[n], *replayed
         for k, (step, _, b, _, _, x, *_) in enumerate(chunk):
             torch.mul(step, rate, out=decay[k])
-            torch.exp2(decay[k], out=decay[k])
+            torch.exp(decay[k], out=decay[k])
             torch.mul(decay[k], h[k], out=h[k + 1]).addcmul_(b, x)
         for k in reversed(range(len(chunk))):
             step, b_row, _, c, dy, x, out_delta, out_B, out_C = chunk[k]
@@ -228,12 +250,8 @@ def _backward(
             g.mul_(decay[k])
             q = torch.mul(g, h[k], out=decay[k])  # gradient of delta A, where the decay was
             grad_A.addcmul_(q, step)
-            torch.sum(q.mul_(A_t), 1, keepdim=True, out=out_delta)  # (B, S, D) -> (B, 1, D)
-
-    grad_driven = _joined(driven)  # (B, L, D): each step's own was read before it was overwritten
-    grad_delta = _joined(grad_delta).addcmul_(grad_driven, u)
-    grad_u = grad_driven.mul_(delta)
-    return grad_u, grad_delta, grad_A.sum(0).t(), _joined(grad_B), _joined(grad_C)
+            torch.bmm(ones, q.mul_(rate), out=out_delta)  # sum over S, without a pass to clear it
+    return grad_A.sum(0)
 
 
 @functools.cache

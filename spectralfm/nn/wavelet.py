@@ -103,17 +103,20 @@ class WaveletTransform(nn.Module):
             ``[cA_n, cD_n, ..., cD_1]``, from coarse to fine, each of shape (..., K).
         """
         details = []
+        gain = pywt.Wavelet(self.wavelet).dec_lo[0]
         smooth = x.reshape(-1, x.shape[-1])  # (..., L) -> (B, L)
         with torch.autocast(x.device.type, enabled=False):  # fine details are small differences
             for n in range(self.level):
                 if self.n_taps == 2:
                     smooth, detail = self._split_pairs(smooth)  # (B, L) -> (B, K), (B, K)
+                    detail.mul_(gain ** (n + 1))
                 else:
                     # The signals come in rows, the coefficients leave each level in columns.
                     smooth, detail = self._split(smooth, dim=0 if n else 1)  # -> (K, B), (K, B)
                 details.append(detail)
         bands = [smooth, *details[::-1]]
-        if self.n_taps == 2:
+        if self.n_taps == 2:  # dec_lo = [g, g], dec_hi = [-g, g]: sums and differences came first
+            bands[0] = smooth.mul_(gain**self.level)
             return [band.reshape(*x.shape[:-1], -1) for band in bands]  # (B, K) -> (..., K)
         return [_signals(band, x) for band in bands]  # (K, B) -> (..., K)
 
@@ -163,8 +166,7 @@ class WaveletTransform(nn.Module):
             mode = "constant" if self.mode == "periodization" else self.mode
             x = _extended(x, 0, 1, 0, mode, dim=1)
         left, right = x.view(len(x), n_out, 2).unbind(2)  # (B, 2K) -> (B, K), (B, K)
-        gain = pywt.Wavelet(self.wavelet).dec_lo[0]  # dec_lo = [g, g], dec_hi = [-g, g]
-        return (left + right).mul_(gain), (left - right).mul_(gain)
+        return left + right, left - right
 
     def _join(self, smooth: Tensor, detail: Tensor) -> Tensor:
         half, n_block = self.n_taps // 2, N_BLOCK

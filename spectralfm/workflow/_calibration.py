@@ -12,6 +12,7 @@ from ..axis import resample
 from ..comparison import TransferTask, figures_of_merit
 from ..foundation import SpectralFMRegressor, TestTimeAdapter
 from ..model_selection import kennard_stone
+from ..transfer import Unpaired
 from ._folder import Run, check_run_dir, dump_model, write_run
 
 Array = NDArray[np.float64]
@@ -33,7 +34,7 @@ def finetune(
     Parameters
     ----------
     task : TransferTask
-        The calibration to be moved.
+        The calibration to be moved. Spectra of the target without reference values help to fit.
     run_dir : str or path-like
         Folder of the run, missing or empty.
     n_standards : int, default=10
@@ -52,7 +53,7 @@ def finetune(
     Returns
     -------
     dict
-        Figures of merit on the test samples of the target, and what was used.
+        Figures of merit on the test samples of the target, if there are any, and what was used.
 
     Raises
     ------
@@ -79,12 +80,14 @@ def finetune(
         tuning=tuning,
         max_steps=max_steps,
         random_state=seed,
-    ).fit(task.X, task.y, standards=standards)
+    )
+    unpaired = None if task.X_unlabelled is None else Unpaired(task.X_unlabelled)
+    model.fit(task.X, task.y, standards=standards, X_target=unpaired)
     metrics = {
         **_described(task),
         "n_calibration": len(task.X),
         "n_standards": n_standards,
-        **_merits(task, model.predict(task.X_test)),
+        **_merits(task, model, task.X_test),
     }
     called = {
         "n_standards": n_standards,
@@ -109,23 +112,24 @@ def evaluate(
     *,
     arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Predict the test samples of a task with the model of a run.
+    """Predict the spectra of the target in a task with the model of a run.
 
     Parameters
     ----------
     run : Run
         What `read_run` returned.
     task : TransferTask
-        Test spectra, resampled if they lie on another axis than the model's.
+        Spectra of the target, resampled if they lie on another axis than the model's.
     run_dir : str or path-like
-        Folder of the new run, missing or empty. It holds the predictions.
+        Folder of the new run, missing or empty. It holds the predictions, in the order of the
+        spectra, those of unknown reference last.
     arguments : mapping, optional
         What the run shall remember, plain JSON.
 
     Returns
     -------
     dict
-        Figures of merit.
+        Figures of merit on the test samples, if there are any.
 
     Raises
     ------
@@ -133,12 +137,11 @@ def evaluate(
         If the folder is not empty, or the spectra do not fit the model.
     """
     check_run_dir(run_dir)
-    predicted = run.model.predict(_on_axis_of(run.model, task))
-    metrics = {**_described(task), **_merits(task, predicted)}
-    rows = [
-        f"{y!r},{y_hat!r}\n"
-        for y, y_hat in zip(task.y_test.tolist(), predicted.tolist(), strict=True)
-    ]
+    spectra, n_test = _on_axis_of(run.model, task), len(task.y_test)
+    predicted = run.model.predict(spectra).tolist()
+    metrics = {**_described(task), **_merits(task, run.model, spectra[:n_test])}
+    reference = [*map(repr, task.y_test.tolist()), *[""] * (len(predicted) - n_test)]
+    rows = [f"{y},{y_hat!r}\n" for y, y_hat in zip(reference, predicted, strict=True)]
     files = {"predictions.csv": "".join(["reference,predicted\n", *rows]).encode()}
     write_run(run_dir, arguments=arguments or {}, seed=run.seed, metrics=metrics, files=files)
     return metrics
@@ -154,7 +157,7 @@ def adapt(
     seed: int = 0,
     arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Adapt the model of a run to the test spectra of a task; their reference values only score it.
+    """Adapt the model of a run to the spectra of the target; reference values only score it.
 
     Parameters
     ----------
@@ -176,8 +179,8 @@ def adapt(
     Returns
     -------
     dict
-        Figures of merit after the adaptation, ``before`` with those before it, the reconstruction
-        errors, and whether the adapted weights were accepted.
+        The reconstruction errors, whether the adapted weights were accepted, and, where there are
+        test samples, figures of merit after the adaptation and ``before`` it.
 
     Raises
     ------
@@ -192,11 +195,11 @@ def adapt(
         parameters=parameters,
         random_state=seed,
     ).fit(spectra)
-    report = adapter.report_
+    report, tested = adapter.report_, spectra[: len(task.y_test)]
     metrics = {
         **_described(task),
-        **_merits(task, adapter.predict(spectra)),
-        "before": _merits(task, run.model.predict(spectra)),
+        **_merits(task, adapter, tested),
+        "before": _merits(task, run.model, tested),
         "accepted": report.accepted,
         "loss_before": report.loss_before,
         "loss_after": report.loss_after,
@@ -221,19 +224,27 @@ def _described(task: TransferTask) -> dict[str, Any]:
         "property": task.property_name,
         "unit": task.unit,
         "n_test": len(task.y_test),
+        "n_unlabelled": 0 if task.X_unlabelled is None else len(task.X_unlabelled),
     }
 
 
-def _merits(task: TransferTask, predicted: Array) -> dict[str, float]:
-    (row,) = figures_of_merit(task, {"SpectralFM": predicted})
+def _merits(
+    task: TransferTask, model: SpectralFMRegressor | TestTimeAdapter, X_test: Array
+) -> dict[str, float]:
+    """Score a model on the test samples; nothing is said where there are none."""
+    if not len(task.y_test):
+        return {}
+    (row,) = figures_of_merit(task, {"SpectralFM": model.predict(X_test)})
     return {name: row[name] for name in ("rmsep", "sep", "bias", "slope", "r2", "rpd")}
 
 
 def _on_axis_of(model: SpectralFMRegressor, task: TransferTask) -> Array:
-    """Return the test spectra on the axis that the model was fitted on."""
+    """Return test and unlabelled spectra on the axis that the model was fitted on."""
+    parts = [task.X_test] if task.X_unlabelled is None else [task.X_test, task.X_unlabelled]
+    spectra = np.vstack(parts)
     if task.wavenumbers is None or model.wavenumbers is None:
-        return task.X_test
+        return spectra
     axis = model.axis_
     if len(axis) == len(task.wavenumbers) and np.allclose(axis, task.wavenumbers, rtol=1e-9):
-        return task.X_test
-    return resample(task.X_test, task.wavenumbers, axis, unit="cm-1")
+        return spectra
+    return resample(spectra, task.wavenumbers, axis, unit="cm-1")

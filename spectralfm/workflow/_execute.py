@@ -109,5 +109,5 @@ def load_task(files: Mapping[str, Any], property_name: str | None, seed: int) ->
         if "source" in files or "target" in files:
             raise ValueError("--source and --target name instruments of --npz, not of CSV files.")
         pair = CSVFiles.load(*(files[name] for name in CSV), unit=files.get("unit"))
-        return pair.task(property_name)
+        return pair.task(property_name, labelled=False)
     raise ValueError("Give --npz, or --source-csv, --target-csv and --standards-csv.")
