@@ -13,6 +13,7 @@ from .._net import Fit, fit_module, isolated, seed_of
 from ..nn.embedding import MODALITIES
 from ..nn.encoder import SpectralEncoder
 from ..nn.pretraining import PretrainingModel
+from ..nn.share import Share
 from ._episodes import FEWEST, draw_episode, episode_loss
 from ._pretraining_losses import pretraining_losses
 from ._simulated_views import ViewSimulator, parameter_names
@@ -122,11 +123,13 @@ def pretrain(
                 spectra[index], axes[index], simulators[index].whole.modality, n_episode, generator
             )
             both = torch.cat([episode.first, episode.second]).to(device)
-            features = encoder.features(encoder(both, episode.axis.to(device), kind))  # (2 n, d)
+            share = Share(len(both))
+            own = encoder(share.own(both), episode.axis.to(device), kind, share=share)
+            features = share.all(encoder.features(own))  # (2 n, d)
             first, second = features.chunk(2)
             loss = episode_loss(first, second, episode.y.to(device))
-            share = 0.5 if is_training else 1.0
-            terms["episode"] = episode_weight / share * loss.to(x.dtype)
+            chance = 0.5 if is_training else 1.0
+            terms["episode"] = episode_weight / chance * loss.to(x.dtype)
         if is_training:
             return terms
         return {name: terms[name] for name in VALIDATED if name in terms} or terms

@@ -32,6 +32,7 @@ from .fno import FourierOperator
 from .heads import ReconstructionHead
 from .mamba import MambaBackbone
 from .moe import MixtureOfExperts
+from .share import ALONE, Share
 from .transformer import TransformerBackbone
 
 
@@ -153,6 +154,7 @@ class SpectralEncoder(nn.Module):
         axis: Tensor,
         modality: Tensor | None = None,
         mask: Tensor | None = None,
+        share: Share = ALONE,
     ) -> Encoding:
         """Encode spectra.
 
@@ -166,19 +168,22 @@ class SpectralEncoder(nn.Module):
             Position in `spectralfm.nn.embedding.MODALITIES`; unknown if not given.
         mask : bool Tensor of shape (B, N), optional
             Patches to hide: pretraining and test-time training reconstruct them.
+        share : Share, optional
+            Which rows of a batch of several processes these are.
 
         Returns
         -------
         Encoding
-            Tokens and latents.
+            Tokens and latents of these rows; divergence and penalty of the whole batch.
         """
         spectra = self.embed.prepare(x, axis, mask)  # values on the grid: (B, G)
         padding = spectra.padding_mask if spectra.padding_mask.any() else None  # (B, N + 2)
         h = self.embed.tokens(spectra, modality)  # (B, N + 2, D): wavelet bands -> patch tokens
         h = self.mamba(h, padding)  # (B, N + 2, D): long range, linear in N
-        mixed, balance = self.moe(self.moe_norm(h), padding)  # (B, N + 2, D), ()
+        mixed, balance = self.moe(self.moe_norm(h), padding, share)  # (B, N + 2, D), ()
         h = self.transformer(h + mixed, padding)  # (B, N + 2, D)
-        z = self.bottleneck(self.summary(h, spectra.padding_mask))  # chem (B, Zc), inst (B, Zi)
+        summary = self.summary(h, spectra.padding_mask)  # (B, D)
+        z = self.bottleneck(summary, share)  # chem (B, Zc), inst (B, Zi)
         return Encoding(h, z.chem, z.inst, z.kl, balance, z, spectra)
 
     def reconstruct(self, encoding: Encoding) -> Tensor:

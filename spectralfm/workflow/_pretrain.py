@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from .._net import isolated
+from .._net import is_first, isolated, process_group
 from ..checkpoint import dump_weights
 from ..datasets.corpora import SpectralCorpus
 from ..foundation import pretrain
@@ -31,6 +31,12 @@ SIZES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Arguments of `SpectralEncoder` by size; those of the base are its own."""
 
+RECIPE: dict[str, Any] = {
+    "weight_decay": 0.01, "warmup": 0.02, "min_lr_ratio": 0.02, "clip": 1.0, "ema_decay": 0.998,
+    "validation": 0.03,
+}  # fmt: skip
+"""Arguments of `spectralfm.foundation.pretrain` that are the same for all sizes."""
+
 STATE = ".state"
 """Beside the folder of a run that is not finished stands one of this ending, to go on from."""
 
@@ -48,8 +54,8 @@ def pretrain_on_corpus(
     n_threads: int = 1,
     verbose: bool = False,
     arguments: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Pretrain an encoder.
+) -> dict[str, Any] | None:
+    """Pretrain an encoder, in each of the processes that ``torchrun`` started.
 
     Parameters
     ----------
@@ -61,7 +67,7 @@ def pretrain_on_corpus(
     size : {"tiny", "small", "base"}
         Size of the network.
     n_steps, batch_size : int
-        Optimizer steps, and spectra of each.
+        Optimizer steps, and spectra of each, over all processes together.
     learning_rate : float
         Largest learning rate.
     seed : int
@@ -77,8 +83,9 @@ def pretrain_on_corpus(
 
     Returns
     -------
-    dict
-        Metrics: the losses of held-out spectra, spectra of every source, steps a second.
+    dict or None
+        Metrics: the losses of held-out spectra, spectra of every source, steps a second. None in
+        processes other than the first, which alone writes.
 
     Raises
     ------
@@ -87,52 +94,60 @@ def pretrain_on_corpus(
         folder are of another run.
     DivergenceError
         If training diverges.
+    ConnectionError
+        If another of several processes has ended.
+
+    Notes
+    -----
+    Several processes learn what one learns from the same batches, up to rounding: each encodes its
+    share of the rows. A run goes on with any number of processes.
     """
     check_run_dir(run_dir)
     if size not in SIZES:
         raise ValueError(f"size must be one of {', '.join(SIZES)}, got {size!r}.")
-    with SpectralCorpus(corpus) as opened:
-        groups, used = corpus_groups(opened)
-        licences = dict(zip(opened.labels("source"), opened.labels("licence"), strict=True))
-        digest = str(opened.attributes["digest"])
-    with isolated(seed):
-        encoder = SpectralEncoder(**SIZES[size])
+    settings = {
+        "size": size,
+        "n_steps": n_steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
     folder = Path(run_dir).absolute()
     state = folder.with_name(folder.name + STATE)
-    fit = pretrain(
-        groups,
-        encoder,
-        max_steps=n_steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=0.01,
-        warmup=0.02,
-        min_lr_ratio=0.02,
-        clip=1.0,
-        ema_decay=0.998,
-        validation=0.03,
-        random_state=seed,
-        device=device,
-        n_threads=n_threads,
-        verbose=verbose,
-        checkpoint_dir=state,
-    )
+    with process_group(device), SpectralCorpus(corpus) as opened:
+        groups, used = corpus_groups(opened)
+        licences = dict(zip(opened.labels("source"), opened.labels("licence"), strict=True))
+        with isolated(seed):
+            encoder = SpectralEncoder(**SIZES[size])
+        fit = pretrain(
+            groups,
+            encoder,
+            max_steps=n_steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            random_state=seed,
+            device=device,
+            n_threads=n_threads,
+            verbose=verbose,
+            checkpoint_dir=state,
+            **RECIPE,
+        )
+        if not is_first():
+            return None
+        digest = str(opened.attributes["digest"])
     last = fit.history[-1]
-    places = [group.wavenumbers for group in groups]
     provenance = {
         "corpus": digest,
         "sources": {
             name: {"spectra": n, "licence": str(licences[name])} for name, n in used.items()
         },
-        "size": size,
+        **settings,
         "n_steps": fit.n_steps,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "seed": seed,
         "hardware": _hardware(device),
         "seconds": round(last["seconds"]),
         "validation_loss": fit.validation_loss,
     }
+    places = [group.wavenumbers for group in groups]
     weights = dump_weights(
         encoder.state_dict(),
         config=SIZES[size],
