@@ -58,6 +58,7 @@ def fit_module(
     ema_decay: float | None = None,
     validation: float | Mapping[str, Tensor] = 0.1,
     groups: Tensor | None = None,
+    blocks: Tensor | None = None,
     evaluate_every: int | None = None,
     patience: int | None = None,
     random_state: Any = None,
@@ -99,6 +100,10 @@ def fit_module(
         With 0, or where the share makes no row, the last weights are the best.
     groups : int Tensor of shape (n,), optional
         Group of every row: a batch holds rows of one group only.
+    blocks : int Tensor of shape (n,), optional
+        Block of every row, for data that ``loss_fn`` reads from a file in blocks: a batch holds
+        rows of 16 blocks at most for most of the time, and of a group of more blocks no more than
+        512 rows are held out.
     evaluate_every : int, optional
         Steps between evaluations; None means a twentieth of ``max_steps``.
     patience : int, optional
@@ -193,6 +198,7 @@ def fit_module(
             seed = seed_of_run(saved[1], described, seed, random_state, checkpoint_dir)
 
     labels = np.zeros(n_rows, np.intp) if groups is None else groups.cpu().numpy().astype(np.intp)
+    stored = None if blocks is None else blocks.cpu().numpy().astype(np.intp)
     if isinstance(validation, Mapping):
         n_more = _check_rows(dict(validation), like=data)
         training, _ = split_rows(labels, 0.0, seed)
@@ -200,7 +206,7 @@ def fit_module(
         data = {name: torch.cat([tensor, validation[name]]) for name, tensor in data.items()}
     else:
         _check_ranges(0 <= validation < 1, "validation must lie in [0, 1)")
-        training, held = split_rows(labels, validation, seed)
+        training, held = split_rows(labels, validation, seed, stored)
 
     home = next(module.parameters()).device
     target = choose_device(device)
@@ -227,7 +233,7 @@ def fit_module(
         module,
         loss_fn=loss_fn,
         data=data,
-        batches=Batches(training, batch_size, max_steps, seed),
+        batches=Batches(training, batch_size, max_steps, seed, stored),
         valid_rows=held,
         seed=seed,
         device=str(target),

@@ -70,4 +70,5 @@ def pretrain_from_arguments(args: argparse.Namespace) -> None:
         return
     losses = {name.removeprefix("valid_"): metrics[name] for name in metrics if "valid_" in name}
     print(", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
-    print(f"{metrics['steps_per_second']:.2f} steps/s. Written: {args.run_dir}")
+    speed, reading = metrics["steps_per_second"], metrics["share_of_time_reading"]
+    print(f"{speed:.2f} steps/s, {reading:.1%} of the time reading. Written: {args.run_dir}")

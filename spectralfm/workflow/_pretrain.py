@@ -4,10 +4,12 @@ import json
 import os
 import platform
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from .._net import is_first, isolated, process_group
@@ -60,7 +62,8 @@ def pretrain_on_corpus(
     Parameters
     ----------
     corpus : path-like
-        Corpus that ``spectralfm corpus build`` wrote.
+        Corpus that ``spectralfm corpus build`` wrote, of any size: it is read through once, and
+        then in blocks as batches need them.
     run_dir : path-like
         Folder to be written at the end, missing or empty. States are saved beside it meanwhile: the
         same call goes on where an interrupted one stopped, bit for bit.
@@ -84,8 +87,9 @@ def pretrain_on_corpus(
     Returns
     -------
     dict or None
-        Metrics: the losses of held-out spectra, spectra of every source, steps a second. None in
-        processes other than the first, which alone writes.
+        Metrics: the losses of held-out spectra, spectra of every source, steps a second, share of
+        the time spent reading the corpus. None in processes other than the first, which alone
+        writes.
 
     Raises
     ------
@@ -114,11 +118,13 @@ def pretrain_on_corpus(
     }
     folder = Path(run_dir).absolute()
     state = folder.with_name(folder.name + STATE)
-    with process_group(device), SpectralCorpus(corpus) as opened:
-        groups, used = corpus_groups(opened)
-        licences = dict(zip(opened.labels("source"), opened.labels("licence"), strict=True))
+    with process_group(device), SpectralCorpus(corpus, verify=False) as opened:
+        groups, used = corpus_groups(opened)  # reads and verifies all of it once
+        reader = groups[0].reader
+        licences = _licences(opened)
         with isolated(seed):
             encoder = SpectralEncoder(**SIZES[size])
+        began = time.perf_counter()
         fit = pretrain(
             groups,
             encoder,
@@ -134,34 +140,31 @@ def pretrain_on_corpus(
         )
         if not is_first():
             return None
+        reading = reader.seconds / (time.perf_counter() - began)
         digest = str(opened.attributes["digest"])
     last = fit.history[-1]
     provenance = {
         "corpus": digest,
-        "sources": {
-            name: {"spectra": n, "licence": str(licences[name])} for name, n in used.items()
-        },
+        "sources": {name: {"spectra": n, "licence": licences[name]} for name, n in used.items()},
         **settings,
         "n_steps": fit.n_steps,
         "hardware": _hardware(device),
         "seconds": round(last["seconds"]),
         "validation_loss": fit.validation_loss,
     }
-    places = [group.wavenumbers for group in groups]
+    lowest, highest = zip(*(group.reach for group in groups), strict=True)
     weights = dump_weights(
         encoder.state_dict(),
         config=SIZES[size],
         architecture=SpectralEncoder.__name__,
-        axis_range=(
-            max(float(min(place.min() for place in places)), 0.0),
-            float(max(place.max() for place in places)),
-        ),
+        axis_range=(max(min(lowest), 0.0), max(highest)),
         provenance=provenance,
     )
     metrics = {
         **{name: value for name, value in last.items() if name.startswith("valid_")},
         "best_step": fit.best_step,
         "steps_per_second": fit.n_steps / last["seconds"],
+        "share_of_time_reading": reading,
         "spectra": used,
     }
     history = "".join(json.dumps(record) + "\n" for record in fit.history).encode()
@@ -174,6 +177,14 @@ def pretrain_on_corpus(
     )
     shutil.rmtree(state)
     return metrics
+
+
+def _licences(corpus: SpectralCorpus) -> dict[str, str]:
+    """Return the licence of every source."""
+    sources, source_names = corpus.numbered_labels("source")
+    licences, licence_names = corpus.numbered_labels("licence")
+    pairs = np.unique(np.stack([sources, licences]), axis=1).T
+    return {source_names[source]: licence_names[licence] for source, licence in pairs}
 
 
 def _hardware(device: str) -> str:
