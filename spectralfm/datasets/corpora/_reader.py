@@ -48,7 +48,18 @@ class BlockReader:
 
     @staticmethod
     def blocks(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the block of each row."""
+        """Return the block of each spectrum.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,)
+            Numbers of spectra in the corpus.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Numbers of their blocks.
+        """
         return rows // ROWS
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -100,7 +111,18 @@ class BlockReader:
         return axes[0] if len(axes) == 1 else np.stack(axes)[place]
 
     def reach(self, rows: NDArray[np.int64]) -> tuple[float, float]:
-        """Return the lowest and highest wavenumber of spectra with axes of one unit, cm-1."""
+        """Return how far the axes of spectra reach.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n,)
+            Their numbers in the corpus; all have axes of one unit.
+
+        Returns
+        -------
+        lowest, highest : float
+            Wavenumbers in cm-1.
+        """
         stored = self.corpus._stored
         numbers = np.unique(stored.row_axis[rows])
         ends = [(axis.min(), axis.max()) for axis in map(stored.axis, numbers)]
