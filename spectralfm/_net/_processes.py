@@ -34,6 +34,8 @@ def process_group(device: str) -> Iterator[None]:
     ------
     ValueError
         If a machine has fewer GPUs than processes.
+    ConnectionError
+        If the processes do not find each other.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
@@ -47,8 +49,10 @@ def process_group(device: str) -> Iterator[None]:
                 "than GPUs (--nproc-per-node), or choose the CPU (--device cpu)."
             )
         torch.cuda.set_device(local)
-    with collective():
+    try:
         dist.init_process_group("nccl" if on_gpu else "gloo")
+    except RuntimeError as error:
+        raise ConnectionError(f"The processes do not find each other: {error}") from error
     try:
         yield
     finally:

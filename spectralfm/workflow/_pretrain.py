@@ -35,9 +35,11 @@ SIZES: dict[str, dict[str, Any]] = {
 
 RECIPE: dict[str, Any] = {
     "weight_decay": 0.01, "warmup": 0.02, "min_lr_ratio": 0.02, "clip": 1.0, "ema_decay": 0.998,
-    "validation": 0.03,
 }  # fmt: skip
 """Arguments of `spectralfm.foundation.pretrain` that are the same for all sizes."""
+
+HELD, MOST_HELD = 0.03, 2048
+"""Share of the spectra held out, and their number at most: each evaluation encodes them all."""
 
 STATE = ".state"
 """Beside the folder of a run that is not finished stands one of this ending, to go on from."""
@@ -136,6 +138,7 @@ def pretrain_on_corpus(
             n_threads=n_threads,
             verbose=verbose,
             checkpoint_dir=state,
+            validation=min(HELD, MOST_HELD / sum(used.values())),
             **RECIPE,
         )
         if not is_first():
