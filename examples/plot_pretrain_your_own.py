@@ -5,8 +5,8 @@ Pretrain an encoder on your own spectra
 Spectra without reference values are plentiful. An encoder learns from them how samples differ and
 how instruments do, before any calibration is made.
 
-Three laboratories are simulated here and the network is tiny, so that the example runs within a minute;
-``docs/pretraining.md`` tells what changes with real data.
+Three laboratories are simulated here and the network is tiny, so that the example runs within a
+minute; ``docs/pretraining.md`` tells what changes with real data.
 """
 
 # %%
