@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from spectralfm.foundation import SpectraGroup
-from spectralfm.workflow._corpus_groups import as_absorbance
+from spectralfm.workflow._absorbance import as_absorbance
 
 SETS = ("earthlib_nir", "ecostress_nir", "ecostress_mir", "usgs06_nir", "usgs06_mir",
         "usgs07_aviris95_nir", "spectrapepper_raman")  # fmt: skip

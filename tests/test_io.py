@@ -382,6 +382,10 @@ def spc(rows, *, version=0x4B, exponent=-128, flags=None, x_type=1, first=400.0,
     return data
 
 
+HUGE = spc([[1, 2, 3, 4]])
+HUGE = HUGE[:4] + struct.pack("<I", 2**31 - 1) + HUGE[8:]  # an axis of 16 GB, were it made
+
+
 @pytest.mark.parametrize("version", [0x4B, 0x4C])
 @pytest.mark.parametrize(
     ("exponent", "flags", "scale"), [(-128, 0, 1), (30, 0, 0.25), (15, 1, 0.5)]
@@ -405,6 +409,7 @@ def test_spc(version, exponent, flags, scale, tmp_path):
         (spc([[1, np.nan, 3, 4]]), "channel 1: a value is nan"),
         (spc([[1, 2, 3, 4]], last=400.0), "byte 4: 4 points from 400 to 400"),
         (spc([[1, 2, 3, 4]], last=np.nan), "byte 4: 4 points"),
+        (HUGE, "byte 560: 2147483647 points are stated"),
     ],
 )
 def test_damaged_spc(data, message, tmp_path):

@@ -4,13 +4,16 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
+from spectralfm._net._batches import Batches, split_rows
 from spectralfm.checkpoint import load_weights
 from spectralfm.cli import main
-from spectralfm.datasets.corpora import NpzSource, SpectralCorpus, build_corpus
+from spectralfm.datasets.corpora import BlockReader, NpzSource, SpectralCorpus, build_corpus
 from spectralfm.foundation import SpectralFMEncoder
 from spectralfm.workflow import pretrain_on_corpus
-from spectralfm.workflow._corpus_groups import as_absorbance, corpus_groups
+from spectralfm.workflow._absorbance import as_absorbance
+from spectralfm.workflow._corpus_groups import corpus_groups
 
 h5py = pytest.importorskip("h5py")
 
@@ -48,12 +51,45 @@ def corpus(tmp_path_factory):
 def test_groups_are_absorbance_on_wavenumbers(corpus):
     with SpectralCorpus(corpus) as opened:
         groups, used = corpus_groups(opened)
+        taken = {len(group.rows): group.take(torch.arange(len(group.rows))) for group in groups}
+        order = torch.tensor([5, 2, 23])
+        some = next(group for group in groups if len(group.rows) == 24).take(order)[0]
     assert used == {"percent": 20, "raman": 12, "soil": 24}
-    by_size = {len(group.X): group for group in groups}
-    np.testing.assert_allclose(by_size[24].X, -np.log10(reflectance(24)), rtol=1e-4)
-    np.testing.assert_allclose(by_size[20].X, -np.log10(reflectance(20, 1)), rtol=1e-4)
-    np.testing.assert_allclose(by_size[24].wavenumbers, 1e7 / NM, rtol=1e-6)
-    assert {group.modality for group in groups} == {"NIR", "Raman"}
+    np.testing.assert_allclose(taken[24][0], -np.log10(reflectance(24)), rtol=1e-4)
+    np.testing.assert_allclose(taken[20][0], -np.log10(reflectance(20, 1)), rtol=1e-4)
+    np.testing.assert_allclose(taken[24][1], 1e7 / NM, rtol=1e-6)
+    assert torch.equal(some, taken[24][0][order])
+    assert [group.modality for group in groups] == ["NIR", "Raman", "NIR"]
+    assert groups[1].reach == (200.0, 3000.0)
+
+
+def test_large_groups_are_read_in_few_blocks_within_the_memory_allowed(tmp_path):
+    """Of 40 blocks, batches, held-out rows and episodes need few at a time; memory is bounded."""
+    values = np.random.default_rng(0).random((2560, 40)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", values=values, axis=np.arange(1e3, 1040), axis_unit="nm")
+    build_corpus(tmp_path / "large.h5", [NpzSource(tmp_path / "a.npz", modality="NIR")])
+    with SpectralCorpus(tmp_path / "large.h5", verify=False) as opened:
+        ((group,), _) = corpus_groups(opened)
+        np.testing.assert_allclose(group.totals, values.sum(1, dtype=float), rtol=1e-6)
+        blocks = group.blocks.numpy()
+        assert len(np.unique(blocks)) == 40
+        (training,), (held,) = split_rows(np.zeros(2560, int), 0.5, 0, blocks)
+        assert len(held) == 512 and len(np.unique(blocks[held])) <= 16
+        assert sorted([*training, *held]) == list(range(2560))
+        n_steps = len(training) // 64
+        batches = Batches([training], 64, n_steps, 0, blocks)
+        rows = [batches.rows(step) for step in range(n_steps)]
+        assert len(np.unique(np.concatenate(rows))) == 64 * n_steps
+        reader = group.reader = BlockReader(opened, memory=16 * 64 * 40 * 4)
+        for step, batch in enumerate(rows):
+            np.testing.assert_array_equal(group.take(torch.from_numpy(batch))[0], values[batch])
+            assert len(np.unique(blocks[batch])) > 4  # shuffled
+            assert len(reader._kept) <= 16
+            if step == 0:
+                first = reader.n_read
+        assert first <= 16 and reader.n_read < 80  # each block about once, not 64 a batch
+        candidates = group.candidates(512, torch.Generator().manual_seed(0))
+        assert len(np.unique(candidates)) == 512 and len(np.unique(blocks[candidates])) == 8
 
 
 def test_absorbance_leaves_out_what_is_none():
@@ -84,6 +120,7 @@ def test_a_run_leaves_weights_that_work_and_says_where_they_come_from(corpus, tm
     assert weights.provenance["n_steps"] == 2
     metrics = json.loads((run / "metrics.json").read_text())
     assert np.isfinite(metrics["valid_loss"]) and metrics["spectra"]["raman"] == 12
+    assert 0 < metrics["share_of_time_reading"] < 1
     X = -np.log10(reflectance(5, 3))
     encoder = SpectralFMEncoder(str(run / "weights.safetensors"), wavelengths=NM)
     assert np.isfinite(encoder.fit_transform(X)).all()

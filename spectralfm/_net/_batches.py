@@ -5,6 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+WINDOW = 16
+"""Blocks whose rows are shuffled together, as `SpectralCorpus.blocks` does."""
+
+MOST_HELD = 512
+"""Rows of a group of more blocks than that which are held out at most: others are to be read, too,
+at every evaluation."""
+
 
 class Batches:
     """Shuffled batches, each from one group of rows.
@@ -19,6 +26,9 @@ class Batches:
         Steps of the training.
     seed : int
         Seed of the order.
+    blocks : ndarray of shape (n,), optional
+        Block of every row, all rows counted: those of one are stored together. Rows are shuffled
+        within `WINDOW` random blocks at a time, so that few are read at once.
 
     Notes
     -----
@@ -28,8 +38,14 @@ class Batches:
     """
 
     def __init__(
-        self, groups: Sequence[NDArray[np.intp]], batch_size: int, n_steps: int, seed: int
+        self,
+        groups: Sequence[NDArray[np.intp]],
+        batch_size: int,
+        n_steps: int,
+        seed: int,
+        blocks: NDArray[np.intp] | None = None,
     ) -> None:
+        self.blocks = blocks
         self.groups, self.batch_size, self.seed = list(groups), batch_size, seed
         share = np.sqrt([len(rows) for rows in self.groups])
         rng = np.random.default_rng([seed, 0])
@@ -48,13 +64,17 @@ class Batches:
         epoch, position = divmod(visit, n_batches)
         known = self._epochs.get(index)
         if known is None or known[0] != epoch:
-            order = np.random.default_rng([self.seed, 1, index, epoch]).permutation(rows)
+            rng = np.random.default_rng([self.seed, 1, index, epoch])
+            order, _ = _shuffled(rows, self.blocks, rng)
             known = self._epochs[index] = (epoch, order)
         return known[1][position * self.batch_size : (position + 1) * self.batch_size]
 
 
 def split_rows(
-    labels: NDArray[np.intp], validation: float, seed: int
+    labels: NDArray[np.intp],
+    validation: float,
+    seed: int,
+    blocks: NDArray[np.intp] | None = None,
 ) -> tuple[list[NDArray[np.intp]], list[NDArray[np.intp]]]:
     """Return the rows of every group to train on, and those to validate on.
 
@@ -66,6 +86,9 @@ def split_rows(
         Share of the rows of a group held out, rounded; at least one row is trained on.
     seed : int
         Seed of the choice.
+    blocks : ndarray of shape (n,), optional
+        Block of every row. Of a group of more than `WINDOW` blocks, at most `MOST_HELD` rows of as
+        few blocks as that takes are held out.
 
     Returns
     -------
@@ -76,8 +99,22 @@ def split_rows(
     for index, label in enumerate(np.unique(labels)):
         rows = np.flatnonzero(labels == label)
         n_held = min(round(validation * len(rows)), len(rows) - 1)
-        order = np.random.default_rng([seed, 2, index]).permutation(rows)
+        order, n_windows = _shuffled(rows, blocks, np.random.default_rng([seed, 2, index]))
+        if n_windows > 1:
+            n_held = min(n_held, MOST_HELD)
         training.append(np.sort(order[n_held:]))
         if n_held:
             validating.append(np.sort(order[:n_held]))
     return training, validating
+
+
+def _shuffled(
+    rows: NDArray[np.intp], blocks: NDArray[np.intp] | None, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], int]:
+    """Return rows in random order, window after window of random blocks, and how many windows."""
+    order = rng.permutation(rows)
+    if blocks is None:
+        return order, 1
+    numbers, place = np.unique(blocks[order], return_inverse=True)
+    window = rng.permutation(len(numbers))[place] // WINDOW
+    return order[np.argsort(window, kind="stable")], -(-len(numbers) // WINDOW)

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from ..checkpoint import load_training_state, save_training_state
 from ._batches import Batches, split_rows
 from ._isolation import isolated, on_termination, seed_of
+from ._processes import any_of_all, choose_device, from_first, is_first
 from ._same_run import digest, seed_of_run
 from ._steps import StepNet, Terms
 
@@ -57,6 +58,7 @@ def fit_module(
     ema_decay: float | None = None,
     validation: float | Mapping[str, Tensor] = 0.1,
     groups: Tensor | None = None,
+    blocks: Tensor | None = None,
     evaluate_every: int | None = None,
     patience: int | None = None,
     random_state: Any = None,
@@ -98,6 +100,10 @@ def fit_module(
         With 0, or where the share makes no row, the last weights are the best.
     groups : int Tensor of shape (n,), optional
         Group of every row: a batch holds rows of one group only.
+    blocks : int Tensor of shape (n,), optional
+        Block of every row, for data that ``loss_fn`` reads from a file in blocks: a batch holds
+        rows of 16 blocks at most for most of the time, and of a group of more blocks no more than
+        512 rows are held out.
     evaluate_every : int, optional
         Steps between evaluations; None means a twentieth of ``max_steps``.
     patience : int, optional
@@ -141,6 +147,10 @@ def fit_module(
     generator; trainings in other threads wait for each other. On SIGTERM, a run in the main thread
     with a ``checkpoint_dir`` saves its state and exits with status 143.
 
+    In a process group (`process_group`) all processes call it with the same arguments. The batch is
+    that of all of them: ``loss_fn`` shares out its rows (`spectralfm.nn.share`) and returns the
+    loss of the whole batch in each.
+
     Examples
     --------
     >>> import torch
@@ -166,7 +176,7 @@ def fit_module(
     _check_ranges(0 <= warmup < 1 and 0 <= min_lr_ratio <= 1, "warmup, min_lr_ratio in [0, 1]")
     _check_ranges(ema_decay is None or 0 <= ema_decay < 1, "ema_decay must lie in [0, 1)")
     evaluate_every = evaluate_every or max(1, max_steps // 20)
-    seed = seed_of(random_state)
+    seed = from_first(seed_of(random_state))
 
     saved = None
     if checkpoint_dir is not None:
@@ -183,11 +193,12 @@ def fit_module(
             "patience": patience,
             "data": digest(data, validation, groups),
         }
-        saved = load_training_state(checkpoint_dir)
+        saved = from_first(load_training_state(checkpoint_dir) if is_first() else None)
         if saved is not None:
             seed = seed_of_run(saved[1], described, seed, random_state, checkpoint_dir)
 
     labels = np.zeros(n_rows, np.intp) if groups is None else groups.cpu().numpy().astype(np.intp)
+    stored = None if blocks is None else blocks.cpu().numpy().astype(np.intp)
     if isinstance(validation, Mapping):
         n_more = _check_rows(dict(validation), like=data)
         training, _ = split_rows(labels, 0.0, seed)
@@ -195,11 +206,11 @@ def fit_module(
         data = {name: torch.cat([tensor, validation[name]]) for name, tensor in data.items()}
     else:
         _check_ranges(0 <= validation < 1, "validation must lie in [0, 1)")
-        training, held = split_rows(labels, validation, seed)
+        training, held = split_rows(labels, validation, seed, stored)
 
     home = next(module.parameters()).device
-    target = _device(device)
-    progress = tqdm(total=max_steps, disable=not verbose, unit="step")
+    target = choose_device(device)
+    progress = tqdm(total=max_steps, disable=not (verbose and is_first()), unit="step")
     terminated: list[bool] = []
 
     def notice() -> None:
@@ -208,18 +219,21 @@ def fit_module(
     def after_step() -> None:
         progress.update()
         due = net.step_ % (checkpoint_every or evaluate_every) == 0 or net.step_ == max_steps
-        if checkpoint_dir is not None and (due or terminated):
+        if checkpoint_dir is None:
+            return
+        ended = any_of_all(bool(terminated), target)  # all processes stop at the same step
+        if (due or ended) and is_first():
             state = {"settings": described, "seed": seed, **net.state}
             save_training_state(checkpoint_dir, net.step_, state)
-            if terminated:
-                raise SystemExit(143)
+        if ended:
+            raise SystemExit(143)
 
     bfloat16 = target.type == "cuda" and torch.cuda.is_bf16_supported() if amp == "auto" else amp
     net = StepNet(
         module,
         loss_fn=loss_fn,
         data=data,
-        batches=Batches(training, batch_size, max_steps, seed),
+        batches=Batches(training, batch_size, max_steps, seed, stored),
         valid_rows=held,
         seed=seed,
         device=str(target),
@@ -269,15 +283,9 @@ def _check_ranges(holds: bool, rule: str) -> None:
         raise ValueError(f"A setting of the training is out of range: {rule}.")
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
-
-
 def _write_log(path: Any, records: list[dict[str, float]], *, anew: bool = False) -> None:
     """Append records to the log, or begin it with those of the run that is resumed."""
-    if path is None:
+    if path is None or not is_first():
         return
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w" if anew else "a", encoding="utf-8") as file:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..nn.encoder import parameter_groups
 from ._batches import Batches
 from ._divergence import WINDOW, check_gradient, check_growth, check_loss, check_weights
+from ._processes import average_gradients, share_weights
 from ._schedule import rate_factor
 
 Terms = Callable[[nn.Module, dict[str, Tensor], bool], dict[str, Tensor]]
@@ -67,6 +68,7 @@ class StepNet(NeuralNet):
     def start(self) -> None:
         """Build the optimizer around the weights as they are."""
         self.initialize()
+        share_weights(self.module_)
         self.step_ = 0
         self.average_ = _copied(self.module_.state_dict()) if self.ema_decay is not None else None
         self.best_: dict[str, Any] = {"step": 0, "loss": None, "weights": None}
@@ -183,6 +185,7 @@ class StepNet(NeuralNet):
         if not loss.requires_grad:
             raise ValueError("No term of the loss depends on a trainable parameter.")
         loss.backward()
+        average_gradients([p for p in self.module_.parameters() if p.requires_grad])
         return {"loss": loss.detach(), "y_pred": values}
 
     def validation_step(self, batch: dict[str, Tensor], **fit_params: Any) -> dict[str, Any]:

@@ -76,7 +76,8 @@ def draw_episode(
     Parameters
     ----------
     spectra : Tensor of shape (N, L)
-        Real spectra: of half of the episodes they are the samples, with substances added.
+        Real spectra in random order, `NEIGHBOURS` of them or fewer: of half of the episodes they
+        are the samples, with substances added.
     axis : Tensor of shape (L,) or (N, L)
         Their wavenumbers, cm-1.
     modality : {"nir", "mir", "raman"}
@@ -161,13 +162,11 @@ def episode_loss(first: Tensor, second: Tensor, y: Tensor) -> Tensor:
 def _alike(
     spectra: Tensor, axis: Tensor, n_samples: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return up to n spectra of one kind and axis, the neighbours of one of them."""
-    order = torch.randperm(len(spectra), generator=generator)[:NEIGHBOURS]
-    anchor = spectra[order[0]]
-    place = axis if axis.ndim == 1 else axis[order[0]]
+    """Return up to n spectra of one kind and axis, the neighbours of the first."""
+    anchor, rows, place = spectra[0], spectra, axis
     if axis.ndim == 2:
-        order = order[((axis[order] - place).abs() < 1e-3 * place.abs()).all(1)]
-    rows = spectra[order]
+        place = axis[0]
+        rows = spectra[((axis - place).abs() < 1e-3 * place.abs()).all(1)]
     shape = rows - rows.mean(1, keepdim=True)
     distance = (shape - (anchor - anchor.mean())).square().sum(1)
     # From the nearest to anything: samples of one plant, or of all the world.

@@ -3,40 +3,21 @@
 from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .._net import seed_of
-from .._validation import check_enough, check_matrix, check_same_channels, forget
-from ..axis import check_modality, guess_modality
-from ..transfer import Standards, Unpaired
-from ._encoder import SpectralFMEncoder
 from ._first_order import first_order_effects
 from ._low_rank import low_rank_factor
-from ._prior_amplitude import paired_ratios, unpaired_ratios
-from ._simulated_views import MODALITIES
-from ._spectral_axis import resolve_axis
+from ._prior_amplitude_fit import AmplitudeMixin
+from ._prior_differences import Array, some_rows
 from ._torch_estimator import EncoderMixin
-from ._virtual_instruments import learned_differences, simulated_differences, simulated_latents
-
-Array = NDArray[np.float64]
-
-ROWS = 32
-"""Spectra, drawn at random, on which a covariance or an amplitude is estimated."""
-
-INSTRUMENTS = 200
-"""Virtual instruments with which observed differences are compared."""
-
-FEWEST = 12
-"""Source spectra whose main components tell chemistry from instruments."""
 
 
-class InstrumentPrior(BaseEstimator):
+class InstrumentPrior(AmplitudeMixin):
     r"""What other instruments would record of spectra, before any of them was measured.
 
     A virtual instrument i records sample j as
@@ -181,9 +162,9 @@ class InstrumentPrior(BaseEstimator):
         ValueError
             If the spectra are not valid, the axis does not fit, or the operator is untrained.
         """
-        spectra = self._check(X)
+        spectra = self._check_spectra(X)
         _at_least_one("n", n)
-        axis = self._axis(X, spectra)
+        axis = self._check_axis(X, spectra)
         rng = check_random_state(self.random_state)
         differences = self._differences(spectra, axis, n, rng, noise=True)
         return spectra + self._amplitude * differences
@@ -214,12 +195,12 @@ class InstrumentPrior(BaseEstimator):
         ValueError
             As `sample`.
         """
-        spectra = self._check(X)
+        spectra = self._check_spectra(X)
         _at_least_one("n_instruments", n_instruments)
         _at_least_one("rank", rank)
-        axis = self._axis(X, spectra)
+        axis = self._check_axis(X, spectra)
         rng = check_random_state(self.random_state)
-        rows = _some_rows(spectra, rng)
+        rows = some_rows(spectra, rng)
         if self.kind == "physics":
             found = first_order_effects(rows, axis, self._kind_of(axis), self.effects)
             n = len(rows)
@@ -228,150 +209,6 @@ class InstrumentPrior(BaseEstimator):
             n = n_instruments * len(rows)
         differences = found.reshape(-1, found.shape[-1])
         return self._amplitude * low_rank_factor(differences, rank) / np.sqrt(n)
-
-    def fit_amplitude(
-        self,
-        X: ArrayLike,
-        *,
-        standards: Standards | None = None,
-        X_target: Unpaired | ArrayLike | None = None,
-    ) -> Self:
-        """Scale the prior to what was measured on the target.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_channels)
-            Spectra of the source instrument.
-        standards : Standards, optional
-            Samples measured on both instruments, on the axis of ``X``. One is enough.
-        X_target : Unpaired or array-like of shape (n_spectra, n_channels), optional
-            Unlabelled spectra of the target, at least 2, used where there are no standards; ``X``
-            must then hold at least 12.
-
-        Returns
-        -------
-        self : object
-            With ``amplitude_``.
-
-        Raises
-        ------
-        ValueError
-            If neither is given, the spectra do not fit, or the two instruments do not differ.
-
-        Notes
-        -----
-        The amplitude is the median, over the ten main directions of the virtual differences, of the
-        ratio between what is observed and what half of all virtual instruments exceed. On virtual
-        instruments of known amplitude it is right within a factor of two in nine of ten cases, with
-        one standard as with ten: what limits it is that they are of one instrument.
-
-        Without standards only the part of the means that the mean and the main components of ``X``
-        do not span is compared. It fails where the target's samples hold constituents that the
-        source's do not: a new band of 0.05 absorbance units counts as an amplitude of about 1. On
-        corn it agrees with standards within a factor of 2, on tablets, soil and drugs it is up to
-        20 times off, either way.
-        """
-        forget(self)
-        spectra = self._check(X)
-        axis = self._axis(X, spectra)
-        rng = check_random_state(self.random_state)
-        n_channels = spectra.shape[1]
-        if standards is not None:
-            check_same_channels(standards.source.shape[1], n_channels, name="standards", of="X")
-            check_same_channels(standards.target.shape[1], n_channels, name="standards", of="X")
-            differences = standards.target - standards.source
-            virtual = self._differences(standards.source, axis, INSTRUMENTS, rng)
-            ratios = paired_ratios(differences, virtual)
-        elif X_target is not None:
-            target = (
-                X_target.target
-                if isinstance(X_target, Unpaired)
-                else check_matrix(X_target, name="X_target")
-            )
-            check_same_channels(target.shape[1], n_channels, name="X_target", of="X")
-            remedy = "Pass more spectra, or standards."
-            check_enough(len(spectra), FEWEST, what="source spectra", remedy=remedy)
-            check_enough(len(target), 2, what="spectra of the target", remedy=remedy)
-            virtual = self._differences(_some_rows(spectra, rng), axis, INSTRUMENTS, rng)
-            ratios = unpaired_ratios(spectra, target, virtual)
-        else:
-            raise ValueError("Give standards or X_target: without either the amplitude stays 1.")
-        amplitude = float(np.median(ratios))
-        if not (np.isfinite(amplitude) and amplitude > 0):
-            raise ValueError(
-                "The spectra of the two instruments do not differ where this prior expects it: "
-                "there is nothing to scale. Check that they are of two instruments."
-            )
-        self.amplitude_, self.amplitude_ratios_ = amplitude, ratios
-        return self
-
-    @property
-    def _amplitude(self) -> float:
-        return getattr(self, "amplitude_", 1.0)
-
-    def _check(self, X: ArrayLike) -> Array:
-        self._validate_params()
-        return check_matrix(X, name="X")
-
-    def _axis(self, X: ArrayLike, spectra: Array) -> Array:
-        """Return the wavenumbers of the channels."""
-        axis, known = resolve_axis(
-            getattr(X, "columns", None),
-            spectra.shape[1],
-            wavelengths=self.wavelengths,
-            wavenumbers=self.wavenumbers,
-        )
-        if known:
-            check_modality(axis, self.modality)
-        return axis
-
-    def _kind_of(self, axis: Array) -> str:
-        """Return the modality in the simulator's words."""
-        modality = guess_modality(axis) if self.modality == "auto" else self.modality
-        return MODALITIES[modality]
-
-    def _differences(
-        self, X: Array, axis: Array, n: int, rng: np.random.RandomState, *, noise: bool = False
-    ) -> Array:
-        """Return what n instruments add to spectra, (n, n_samples, n_channels)."""
-        modality, effects = self._kind_of(axis), self.effects
-        if self.kind == "physics":
-            terms = first_order_effects(X, axis, modality, effects)  # (E, n_samples, n_channels)
-            return np.tensordot(rng.standard_normal((n, len(terms))), terms, axes=1)
-        seed = seed_of(rng)
-        if self.kind == "simulator":
-            return simulated_differences(
-                X, axis, n, seed, modality=modality, effects=effects, noise=noise
-            )
-        encoder = self._trained_encoder(X, axis)
-        if self.latents == "normal":
-            z = rng.standard_normal((n, encoder.encoder_.bottleneck.inst.out_features // 2))
-        else:
-            z = simulated_latents(X, encoder, n, seed, modality=modality, effects=effects)
-        return learned_differences(X, encoder, z)
-
-    def _trained_encoder(self, X: Array, axis: Array) -> SpectralFMEncoder:
-        """Return the encoder of the checkpoint, fitted to the axis."""
-        encoder = SpectralFMEncoder(
-            self.checkpoint,
-            wavenumbers=axis,
-            modality=self.modality,
-            random_state=0,
-            device=self.device,
-            n_threads=self.n_threads,
-        ).fit(X)
-        if not encoder.encoder_.operator.amplitude.weight.any():
-            raise ValueError(
-                'kind="learned" needs a trained encoder: the operator of '
-                f"checkpoint={self.checkpoint!r} was not trained and writes every spectrum as it "
-                'is. Pass trained weights, or choose kind="simulator" or "physics".'
-            )
-        return encoder
-
-
-def _some_rows(X: Array, rng: np.random.RandomState) -> Array:
-    """Return at most 32 spectra."""
-    return X if len(X) <= ROWS else X[rng.permutation(len(X))[:ROWS]]
 
 
 def _at_least_one(name: str, value: int) -> None:

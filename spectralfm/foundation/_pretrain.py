@@ -2,20 +2,20 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .._net import Fit, fit_module, isolated, seed_of
 from ..nn.embedding import MODALITIES
 from ..nn.encoder import SpectralEncoder
 from ..nn.pretraining import PretrainingModel
-from ._episodes import FEWEST, draw_episode, episode_loss, window
+from ..nn.share import Share
+from ._episodes import FEWEST, NEIGHBOURS, draw_episode, episode_loss, window
 from ._pretraining_losses import pretraining_losses
 from ._simulated_views import ViewSimulator, parameter_names
+from ._spectra_groups import SpectraGroup, SpectraInMemory, SpectraSource
 
 VALIDATED = ("masked", "denoising", "latent", "transfer", "episode")
 """The terms that have a right answer: they choose the best weights."""
@@ -28,29 +28,8 @@ LATENT_SHARE = 0.3
 """Share of an episode's loss that is of calibrations on the chemistry latent alone."""
 
 
-class SpectraGroup(NamedTuple):
-    """One set of spectra to pretrain on.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n_samples, n_channels)
-        Finite spectra: absorbance, -log10 of reflectance, or Raman intensities of any scale.
-    wavenumbers : ndarray of shape (n_channels,) or (n_samples, n_channels)
-        Where they were recorded, cm-1; at least 4 channels, in any order.
-    modality : {"NIR", "MIR", "Raman", "unknown"}
-        Kind of the spectra.
-    instruments : ndarray of shape (n_samples,), int, or None
-        Which instrument recorded each, numbered from 0 over all groups; negative where unknown.
-    """
-
-    X: NDArray[Any]
-    wavenumbers: NDArray[Any]
-    modality: str = "unknown"
-    instruments: NDArray[Any] | None = None
-
-
 def pretrain(
-    groups: Sequence[SpectraGroup],
+    groups: Sequence[SpectraGroup | SpectraSource],
     encoder: SpectralEncoder,
     *,
     max_steps: int,
@@ -65,9 +44,9 @@ def pretrain(
 
     Parameters
     ----------
-    groups : sequence of SpectraGroup
-        Spectra. A batch holds spectra of one group, drawn in proportion to the square root of its
-        size.
+    groups : sequence of SpectraGroup or SpectraSource
+        Spectra, in memory or read as they are needed. A batch holds spectra of one group, drawn in
+        proportion to the square root of its size.
     encoder : SpectralEncoder
         Network, initialised by the caller (see `spectralfm._net.isolated`).
     max_steps, batch_size : int
@@ -96,15 +75,10 @@ def pretrain(
     """
     if not groups:
         raise ValueError("There are no spectra to pretrain on: groups is empty.")
-    spectra = [torch.as_tensor(np.asarray(group.X), dtype=torch.float32) for group in groups]
-    axes = [torch.as_tensor(np.asarray(group.wavenumbers, dtype=np.float64)) for group in groups]
-    labels = [
-        torch.full((len(x),), -1) if group.instruments is None else _labels(group.instruments)
-        for group, x in zip(groups, spectra, strict=True)
-    ]
-    simulators = [ViewSimulator(group.modality) for group in groups]
-    kinds = [torch.tensor(MODALITIES.index(group.modality)) for group in groups]
-    n_instruments = max(int(label.max()) for label in labels) + 1
+    sources = [SpectraInMemory(g) if isinstance(g, SpectraGroup) else g for g in groups]
+    simulators = [ViewSimulator(source.modality) for source in sources]
+    kinds = [torch.tensor(MODALITIES.index(source.modality)) for source in sources]
+    n_instruments = max(int(source.labels.max()) for source in sources) + 1
     weights = dict(losses or {})
     n_episode = max(batch_size, FEWEST)
     with isolated(seed_of(training.get("random_state"))):
@@ -113,52 +87,55 @@ def pretrain(
     def loss_fn(_: nn.Module, batch: dict[str, Tensor], is_training: bool) -> dict[str, Tensor]:
         device = batch["row"].device
         index, rows = int(batch["group"][0]), batch["row"].cpu()
-        x = spectra[index][rows].to(device)
-        axis = (axes[index] if axes[index].ndim == 1 else axes[index][rows]).to(device)
+        source = sources[index]
+        x, axis = (part.to(device) for part in source.take(rows))
         generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
         if is_training and torch.rand((), generator=generator) < WINDOWED:
             x, axis = window(x, axis, generator)
         views = simulators[index](x, axis, generator)
         if is_training:
             model.update(target_decay)
-        known = labels[index][rows].to(device) if n_instruments else None
+        known = source.labels[rows].to(device) if n_instruments else None
         kind = kinds[index].to(device)
         terms = pretraining_losses(model, x, axis, kind, views, known, **weights)
         # An episode costs as much as all other terms; every second batch has one of double weight.
         if episode_weight and (not is_training or torch.rand(()) < 0.5):
             generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
-            episode = draw_episode(
-                spectra[index], axes[index], simulators[index].whole.modality, n_episode, generator
-            )
+            candidates = source.take(source.candidates(NEIGHBOURS, generator))
+            modality = simulators[index].whole.modality
+            episode = draw_episode(*candidates, modality, n_episode, generator)
             both = torch.cat([episode.first, episode.second]).to(device)
-            encoding = encoder(both, episode.axis.to(device), kind)
-            y, share = episode.y.to(device), 0.5 if is_training else 1.0
-            features, chem = encoding.features.flatten(1), encoding.latents.chem_mean
-            half = len(y)
-            read, latent = (episode_loss(z[:half], z[half:], y) for z in (features, chem))
-            loss = torch.lerp(read, latent, LATENT_SHARE)
-            terms["episode"] = episode_weight / share * loss.to(x.dtype)
+            share = Share(len(both))
+            own = encoder(share.own(both), episode.axis.to(device), kind, share=share)
+            read = share.all(own.features.flatten(1)), share.all(own.latents.chem_mean)  # (2 n, d)
+            y, half = episode.y.to(device), len(episode.y)
+            on_features, on_latent = (episode_loss(z[:half], z[half:], y) for z in read)
+            loss = torch.lerp(on_features, on_latent, LATENT_SHARE)
+            chance = 0.5 if is_training else 1.0
+            terms["episode"] = episode_weight / chance * loss.to(x.dtype)
         if is_training:
             return terms
         return {name: terms[name] for name in VALIDATED if name in terms} or terms
 
-    group_of = torch.cat([torch.full((len(x),), i) for i, x in enumerate(spectra)])
+    sizes = [len(source.labels) for source in sources]
+    group_of = torch.arange(len(sources)).repeat_interleave(torch.tensor(sizes))
     data = {
         "group": group_of,
-        "row": torch.cat([torch.arange(len(x)) for x in spectra]),
-        "sum": torch.cat([x.double().sum(1) for x in spectra]),  # tells other spectra on resuming
+        "row": torch.cat([torch.arange(size) for size in sizes]),
+        "sum": torch.cat([source.totals for source in sources]),  # tells other spectra on resuming
     }
+    blocks = [
+        torch.zeros(size, dtype=torch.int64) if source.blocks is None else source.blocks
+        for source, size in zip(sources, sizes, strict=True)
+    ]
     return fit_module(
         model,
         data,
         loss_fn,
         groups=group_of,
+        blocks=torch.cat(blocks),
         max_steps=max_steps,
         batch_size=batch_size,
         checkpoint_dir=checkpoint_dir,
         **training,
     )
-
-
-def _labels(instruments: NDArray[Any]) -> Tensor:
-    return torch.as_tensor(np.asarray(instruments).astype(np.int64))

@@ -13,8 +13,9 @@ from .._validation import check_spectra, forget
 from ..axis import check_modality
 from ..checkpoint import dump_weights, parse_weights, save_weights
 from ..nn.encoder import SpectralEncoder
-from ._pretrain import SpectraGroup, pretrain
+from ._pretrain import pretrain
 from ._pretraining_parameters import CONSTRAINTS, LOSSES, SIZES, TRAINING, numbered, plain
+from ._spectra_groups import SpectraGroup
 from ._spectral_axis import enough_channels, resolve_axis
 from ._torch_estimator import EncoderMixin
 

@@ -13,7 +13,12 @@ From these two passes come all terms:
   the chemistry latent against that of the second view;
 * transport: chemistry latents of two groups of instruments have one distribution;
 * transfer: the first view, written as the second instrument would have recorded it.
+
+Where several processes train together, each passes its share of the rows through the networks, and
+all compute the terms on all rows (`spectralfm.nn.share`).
 """
+
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -26,6 +31,7 @@ from ..losses import (
     physics_loss,
 )
 from ..nn.pretraining import Online, PretrainingModel, Target
+from ..nn.share import Share
 from ._pretraining_terms import (
     LAG,
     bottleneck_term,
@@ -48,6 +54,8 @@ BLOCK = 4
 
 SMOOTHNESS = 0.1
 """Weight of smoothness among the physics terms: alone, it would flatten everything."""
+
+Pass = TypeVar("Pass", Online, Target)
 
 
 def pretraining_losses(
@@ -135,7 +143,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight : float
         )
     target: Target | None = None
     if contrastive_weight or transfer_weight or bottleneck_weight:
-        target = model.target(views.second_noisy, axis, modality)
+        target = _target(model, views.second_noisy, axis, modality)
     if contrastive_weight and target is not None:
         # Over the batch, as batch norm in the original: latents that do not differ do not agree.
         terms["contrastive"] = contrastive_loss(
@@ -178,11 +186,30 @@ def _encode(
     fractions: Tensor | None,
 ) -> tuple[Online, Online | None]:
     """Encode spectra and, in the same pass, mixtures of them, of which nothing is hidden."""
+    if fractions is not None:
+        x = torch.cat([x, fractions @ x])
+        mask = torch.cat([mask, mask.new_zeros(len(fractions), mask.shape[1])])
+    share = Share(len(x))
+    place = axis if axis.ndim == 1 else share.own(axis)
+    own = model(share.own(x), place, modality, share.own(mask), share)
+    both = share.all(_without_tokens(own))
     if fractions is None:
-        return model(x, axis, modality, mask), None
-    whole = mask.new_zeros(len(fractions), mask.shape[1])
-    both = model(torch.cat([x, fractions @ x]), axis, modality, torch.cat([mask, whole]))
-    return _rows(both, slice(len(x))), _rows(both, slice(len(x), None))
+        return both, None
+    n_rows = fractions.shape[1]
+    return _rows(both, slice(n_rows)), _rows(both, slice(n_rows, None))
+
+
+def _target(model: PretrainingModel, x: Tensor, axis: Tensor, modality: Tensor) -> Target:
+    """Encode spectra with the target copy."""
+    share = Share(len(x))
+    place = axis if axis.ndim == 1 else share.own(axis)
+    return share.all(_without_tokens(model.target(share.own(x), place, modality)))
+
+
+def _without_tokens(value: Pass) -> Pass:
+    """Return all but the tokens, which are large and no loss reads: of them, [CLS] alone."""
+    encoding = value.encoding
+    return value._replace(encoding=encoding._replace(tokens=encoding.tokens[:, :1]))
 
 
 def _rows(value: Online, rows: slice) -> Online:

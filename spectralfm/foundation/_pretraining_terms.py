@@ -12,6 +12,7 @@ from ..losses.bottleneck import LEAST_VARIANCE, same_instrument_loss
 from ..losses.masked import hidden_channels
 from ..nn.encoder import Encoding
 from ..nn.pretraining import N_SKETCH, Online, PretrainingModel, Target
+from ..nn.share import Share
 from ._simulated_views import SimulatedViews
 
 TRANSFERS = 4
@@ -209,7 +210,8 @@ def transfer_term(
     spectra = encoding.spectra
     values, scale, center = spectra.values[rows], spectra.scale[rows], spectra.center[rows]
     latents = encoding.inst[rows], target.encoding.inst[rows], encoding.chem[rows]
-    moved = model.encoder.operator(values, *latents)  # (b, G)
+    share = Share(len(values))
+    moved = share.all(model.encoder.operator(*map(share.own, (values, *latents))))  # (b, G)
     goal = (wanted.values - center) / scale  # (b, G)
     measured = wanted.measured.expand_as(goal)
     inside = measured[:, LAG:] & measured[:, :-LAG]

@@ -144,6 +144,8 @@ def _header(data: bytes, path: Path) -> Header:
     listed = data[0] & (LISTED_X | OWN_X)
     if not listed and not (n_points > 1 and np.isfinite([first, last]).all() and first != last):
         raise corrupt(path, "byte 4", f"{n_points} points from {first:g} to {last:g} are no axis")
+    if not data[0] & OWN_X and 2 * n_points > len(data):  # no coding takes less than two bytes
+        raise corrupt(path, f"byte {len(data)}", f"{n_points} points are stated")
     text = comment.split(b"\0")[0].decode("latin-1").strip()
     return Header(order, data[0], exponent, n_points, first, last, n_subfiles, x_type, y_type, text)
 

@@ -28,6 +28,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .share import ALONE, Share
+
 LARGEST_LOGVAR = 10.0
 """Bound on the magnitude of a log variance: exp(10) overflows nothing, exp(100) does."""
 
@@ -148,21 +150,26 @@ class VariationalBottleneck(nn.Module):
             nn.init.zeros_(linear.bias)
             nn.init.constant_(linear.bias.chunk(2)[1], FIRST_LOGVAR)
 
-    def forward(self, h: Tensor, detail: Tensor | None = None) -> Latents:
-        """Map summaries (B, D), and detail (B, n_detail), to latents; ``kl`` is that of both."""
-        chem, chem_mean, chem_logvar = self._sample(self.chem(h))  # (B, Zc) each
+    def forward(self, h: Tensor, detail: Tensor | None = None, share: Share = ALONE) -> Latents:
+        """Map summaries (B, D), and detail (B, n_detail), to latents.
+
+        ``share`` tells which rows of a batch of several processes these are; ``kl`` is that of the
+        batch, of both latents together.
+        """
+        chem, chem_mean, chem_logvar = self._sample(self.chem(h), share)  # (B, Zc) each
         both = h if detail is None else torch.cat([h, detail], 1)  # (B, D + n_detail)
-        inst, inst_mean, inst_logvar = self._sample(self.inst(both))  # (B, Zi) each
-        kl = gaussian_kl(chem_mean, chem_logvar) + gaussian_kl(inst_mean, inst_logvar)
+        inst, inst_mean, inst_logvar = self._sample(self.inst(both), share)  # (B, Zi) each
+        kl = gaussian_kl(share.all(chem_mean), share.all(chem_logvar))
+        kl = kl + gaussian_kl(share.all(inst_mean), share.all(inst_logvar))
         return Latents(chem, inst, kl, chem_mean, chem_logvar, inst_mean, inst_logvar)
 
-    def _sample(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _sample(self, parameters: Tensor, share: Share) -> tuple[Tensor, Tensor, Tensor]:
         dtype = torch.promote_types(parameters.dtype, torch.float32)
         mean, raw = parameters.to(dtype).chunk(2, dim=-1)  # (B, Z) each
         logvar = LARGEST_LOGVAR * torch.tanh(raw / LARGEST_LOGVAR)
         z = mean
         if self.training:
-            z = mean + (0.5 * logvar).exp() * torch.randn_like(mean)
+            z = mean + (0.5 * logvar).exp() * share.noise(mean)
         return z, mean, logvar
 
 

@@ -31,6 +31,7 @@ from .fno import FourierOperator
 from .heads import ReconstructionHead
 from .mamba import MambaBackbone
 from .moe import MixtureOfExperts
+from .share import ALONE, Share
 from .transformer import TransformerBackbone
 
 
@@ -155,6 +156,7 @@ class SpectralEncoder(nn.Module):
         axis: Tensor,
         modality: Tensor | None = None,
         mask: Tensor | None = None,
+        share: Share = ALONE,
     ) -> Encoding:
         """Encode spectra.
 
@@ -168,22 +170,24 @@ class SpectralEncoder(nn.Module):
             Position in `spectralfm.nn.embedding.MODALITIES`; unknown if not given.
         mask : bool Tensor of shape (B, N), optional
             Patches to hide: pretraining and test-time training reconstruct them.
+        share : Share, optional
+            Which rows of a batch of several processes these are.
 
         Returns
         -------
         Encoding
-            Tokens and latents.
+            Tokens and latents of these rows; divergence and penalty of the whole batch.
         """
         spectra = self.embed.prepare(x, axis, mask)  # values on the grid: (B, G)
         padding = spectra.padding_mask if spectra.padding_mask.any() else None  # (B, N + 2)
         h = self.embed.tokens(spectra, modality)  # (B, N + 2, D): wavelet bands -> patch tokens
         h = self.mamba(h, padding)  # (B, N + 2, D): long range, linear in N
-        mixed, balance = self.moe(self.moe_norm(h), padding)  # (B, N + 2, D), ()
+        mixed, balance = self.moe(self.moe_norm(h), padding, share)  # (B, N + 2, D), ()
         h = self.transformer(h + mixed, padding)  # (B, N + 2, D)
         absent = spectra.padding_mask[:, 2:]
         features = self.calibration(self.embed.pieces(spectra), h[:, 2:], absent)  # (B, N, F)
         summary, detail = self.summary(h, features, spectra.padding_mask)  # (B, D), (B, K F)
-        z = self.bottleneck(summary, detail)  # chem (B, Zc), inst (B, Zi)
+        z = self.bottleneck(summary, detail, share)  # chem (B, Zc), inst (B, Zi)
         return Encoding(h, z.chem, z.inst, z.kl, balance, z, spectra, features)
 
     def reconstruct(self, encoding: Encoding) -> Tensor:

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .kan import KANLinear
+from .share import ALONE, Share
 
 EXPERTS = ("kan", "mlp")
 
@@ -118,7 +119,9 @@ class MixtureOfExperts(nn.Module):
         nn.init.zeros_(self.noise.weight)
         self.last_load: Tensor | None = None
 
-    def forward(self, x: Tensor, padding_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, padding_mask: Tensor | None = None, share: Share = ALONE
+    ) -> tuple[Tensor, Tensor]:
         """Mix the experts' results.
 
         Parameters
@@ -127,6 +130,8 @@ class MixtureOfExperts(nn.Module):
             Tokens.
         padding_mask : bool Tensor of shape (B, N) or (T,), optional
             True at tokens that hold nothing: they get zeros and count for no load.
+        share : Share, optional
+            Which rows of a batch of several processes these are; the penalty is that of the batch.
 
         Returns
         -------
@@ -136,15 +141,15 @@ class MixtureOfExperts(nn.Module):
             Penalty on uneven use of the experts, at least 0.
         """
         if padding_mask is None:
-            mixed, balance = self._mix(x.reshape(-1, self.d_model))
+            mixed, balance = self._mix(x.reshape(-1, self.d_model), share)
             return mixed.view(x.shape), balance
         kept = ~padding_mask
-        mixed, balance = self._mix(x[kept])
+        mixed, balance = self._mix(x[kept], share)
         return mixed.new_zeros(x.shape).masked_scatter(kept.unsqueeze(-1), mixed), balance
 
-    def _mix(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def _mix(self, tokens: Tensor, share: Share) -> tuple[Tensor, Tensor]:
         """Route tokens (T, D) to their experts and add up what comes back."""
-        chosen, gates, balance = self._route(tokens)  # (T, k), (T, k), ()
+        chosen, gates, balance = self._route(tokens, share)  # (T, k), (T, k), ()
         if self.top_k == self.n_experts:
             dense = gates.gather(1, chosen.argsort(1)).to(tokens.dtype)  # (T, E)
             results = [expert(tokens) for expert in self.experts]
@@ -166,7 +171,7 @@ class MixtureOfExperts(nn.Module):
         )
         return mixed, balance  # (T, D)
 
-    def _route(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _route(self, tokens: Tensor, share: Share) -> tuple[Tensor, Tensor, Tensor]:
         """Return the experts of every token (T, k), their gates (T, k) and the penalty ()."""
         dtype = torch.promote_types(self.gate.weight.dtype, torch.float32)
         with torch.autocast(tokens.device.type, enabled=False):
@@ -175,19 +180,21 @@ class MixtureOfExperts(nn.Module):
             logits = clean
             if self.training:
                 spread = F.softplus(F.linear(inputs, self.noise.weight.to(dtype))) + LEAST_NOISE
-                logits = clean + torch.randn_like(clean) * spread
+                logits = clean + share.noise(clean) * spread
             ranked, experts = logits.sort(dim=1, descending=True)  # (T, E)
             chosen = experts[:, : self.top_k]  # (T, k)
             gates = ranked[:, : self.top_k].softmax(1)  # (T, k)
             counts = chosen.flatten().bincount(minlength=self.n_experts).to(dtype)  # (E,)
+            counts = share.total(counts)
             load = counts
             if self.training and self.top_k < self.n_experts:
                 # The value an expert must beat to be among the k, the others' noise as drawn.
                 last_in, first_out = ranked[:, self.top_k - 1, None], ranked[:, self.top_k, None]
                 rival = torch.where(logits > first_out, first_out, last_in)  # (T, E)
-                load = torch.special.ndtr((clean - rival) / spread).sum(0)  # (E,)
+                load = share.total(torch.special.ndtr((clean - rival) / spread).sum(0))  # (E,)
             importance = gates.new_zeros(self.n_experts)
             importance = importance.index_add(0, chosen.flatten(), gates.flatten())  # (E,)
+            importance = share.total(importance)
             balance = squared_variation(importance) + squared_variation(load)
         self.last_load = (counts / counts.sum().clamp(min=1)).detach()
         return chosen, gates, balance

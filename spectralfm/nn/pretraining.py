@@ -20,6 +20,7 @@ from ..losses.contrastive import update_target
 from .bottleneck import InstrumentReader
 from .encoder import Encoding, SpectralEncoder
 from .heads import Projector
+from .share import ALONE, Share
 
 N_SKETCH = 64
 """Points of the sketches that are read from the latents."""
@@ -139,9 +140,10 @@ class PretrainingModel(nn.Module):
         axis: Tensor,
         modality: Tensor | None = None,
         mask: Tensor | None = None,
+        share: Share = ALONE,
     ) -> Online:
         """Encode and reconstruct spectra; the arguments are those of `SpectralEncoder.forward`."""
-        encoding = self.encoder(x, axis, modality, mask)
+        encoding = self.encoder(x, axis, modality, mask, share)
         patches = self.encoder.reconstruct(encoding)  # (B, N, P)
         reconstruction = self.encoder.reconstruction.assemble(patches)  # (B, G)
         prediction = self.predictor(self.projector(encoding.chem))  # (B, d_project)

@@ -10,12 +10,14 @@ from ._layout import CorruptCorpusError
 from ._npz import NpzSource
 from ._open_source import open_source, source_kind
 from ._parquet import ParquetSource
+from ._reader import BlockReader
 from ._record import Item, Record, Source
 from ._sqlite import SQLiteSource
 
 __all__ = [
     "ArchiveSource",
     "Batch",
+    "BlockReader",
     "CorpusSummary",
     "CorruptCorpusError",
     "FolderSource",

@@ -165,9 +165,27 @@ class SpectralCorpus:
         ndarray of shape (n_spectra,), str
             The labels.
         """
+        numbers, texts = self.numbered_labels(kind)
+        return np.asarray(texts)[numbers]
+
+    def numbered_labels(self, kind: str) -> tuple[NDArray[np.int32], list[str]]:
+        """Return the label of each spectrum as a number, which takes less memory than `labels`.
+
+        Parameters
+        ----------
+        kind : {"modality", "quantity", "source", "licence"}
+            Which.
+
+        Returns
+        -------
+        numbers : ndarray of shape (n_spectra,), int32
+            Place of each spectrum's label among the texts.
+        texts : list of str
+            The labels.
+        """
         if kind not in LABELS:
             raise ValueError(f"kind must be one of {', '.join(LABELS)}, not {kind!r}.")
-        return np.asarray(self._stored.labels[kind])[self._stored.row_label[kind]]
+        return self._stored.row_label[kind], self._stored.labels[kind]
 
     def modalities(self) -> list[str]:
         """Return the modalities in the corpus.
