@@ -58,7 +58,7 @@ def deployments(S, T, y, rows):
         yield f"after: {name}, split, 10 others", one.predict_interval(T[t])
 
 
-n_splits, found = int(sys.argv[1]) if sys.argv[1:] else 200, defaultdict(list)
+n_splits, runs, table = int(sys.argv[1]) if sys.argv[1:] else 200, defaultdict(list), []
 warnings.filterwarnings("ignore", message=".*infinite|Mean of empty slice")
 for dataset, pairs in PAIRS.items():
     for seed in range(n_splits):
@@ -68,11 +68,8 @@ for dataset, pairs in PAIRS.items():
                 truth, wide = y[rows[-1]], np.ptp(ends, axis=-1)
                 inside = ((ends[..., 0] <= truth) & (truth <= ends[..., 1])).mean(0)
                 width = np.where(np.isinf(wide), np.nan, wide) / np.sqrt(((p - truth) ** 2).mean(0))
-                found[dataset, method].append(
-                    (inside, np.isinf(wide).mean(0), np.nanmean(width, 0))
-                )
-table = []
-for (dataset, method), values in found.items():
+                runs[dataset, method].append((inside, np.isinf(wide).mean(0), np.nanmean(width, 0)))
+for (dataset, method), values in runs.items():
     cover, infinite, width = np.moveaxis(np.array(values), 1, 0)
     row = {"dataset": dataset, "method": method, "n": N, "nominal": 0.9, "splits": n_splits}
     row |= {"coverage": f"{cover.mean():.3f}", "width": f"{np.nanmean(width):.2f}"}

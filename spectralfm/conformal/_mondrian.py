@@ -28,7 +28,7 @@ class MondrianIntervals:
     n_calibration : int
         Number of samples, all groups together.
     undercoverage_risk : float
-        That of the smallest group.
+        That of the worst group.
     by_group : dict
         `SplitIntervals` of each group.
 

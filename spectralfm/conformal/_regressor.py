@@ -72,14 +72,15 @@ class ConformalRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin, B
     estimator_ : estimator
         The fitted regressor.
     training_ : TrainingSet
-        What it was fitted to, to recognise its samples and to fit again without some.
+        What it was fitted to, data included, to recognise samples and to fit again without some;
+        empty if it was frozen.
     intervals_ : object
         What ``conformalize`` learned, with attributes of the method's own.
     n_calibration_ : int
         Number of conformal samples.
     undercoverage_risk_ : float
         Chance that this deployment covers less than ``confidence_level`` by ten points or more,
-        as `undercoverage_risk`. Exact for "split"; of the smallest group for "mondrian"; of the
+        as `undercoverage_risk`. Exact for "split"; the worst of the groups for "mondrian"; of the
         effective number for "weighted", NaN if that is too small; a guide for the others.
     one_target_ : bool
         Whether ``conformalize`` was given one property as a vector.

@@ -1,6 +1,7 @@
 """What a model was fitted to: to tell its samples from others, and to fit again without some."""
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ Array = NDArray[np.float64]
 
 
 def row_keys(X: Array) -> list[bytes]:
-    """Return what equal spectra share: their values in single precision.
+    """Return what equal spectra share: a hash of their values in single precision.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ def row_keys(X: Array) -> list[bytes]:
         One a row; those of float32 and float64 copies of a spectrum are equal.
     """
     rows = np.ascontiguousarray(X, dtype=np.float32) + np.float32(0)  # -0 is 0
-    return [row.tobytes() for row in rows]
+    return [blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
 
 
 def matrices(value: Any) -> Iterator[Array]:
@@ -69,7 +70,9 @@ class TrainingSet:
     """
 
     def __init__(self, given: Any, X: Array, y: Array | None, fit_params: dict[str, Any]) -> None:
-        self.given, self.y, self.fit_params = given, y, fit_params
+        # Copies: what the caller does to the arrays later must not reach the fits to come.
+        self.given, self.y = _copied(given), _copied(y)
+        self.fit_params = {name: _copied(value) for name, value in fit_params.items()}
         self.keys = row_keys(X)
 
     @property
@@ -159,6 +162,11 @@ class TrainingSet:
         if same_length and len(value) == len(self.keys):
             return _safe_indexing(value, rows)
         return value
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of an array or data frame, anything else as it is."""
+    return value.copy() if hasattr(value, "shape") and hasattr(value, "copy") else value
 
 
 def _left(keys: list[bytes], gone: set[bytes]) -> NDArray[np.intp]:
