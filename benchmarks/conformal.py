@@ -2,8 +2,8 @@
 
 Each split draws, at random, calibration samples (measured on the source), ten standards, ten
 conformal samples and test samples, none in two roles. Width is that of finite intervals, over the
-RMSEP of the same model; ``below80`` is the share of deployments (split, pair, property) that cover
-less than 80 % of their test samples (20 of corn, 440 of tablets), ``risk`` what Beta says of it.
+RMSEP of the same model (nan: all are infinite); ``below80`` is the share of deployments (split,
+pair, property) that cover less than 80 % of their 20 (corn) or 440 test samples, ``risk`` Beta's.
 
     SPECTRALFM_DATA=folder python benchmarks/conformal.py [number of splits]
 """

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from numpydoc.docscrape import get_doc_object
 from sklearn.base import clone
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.exceptions import NotFittedError
@@ -271,6 +272,12 @@ def test_a_failed_conformalize_leaves_no_old_intervals():
     with pytest.raises(NotFittedError):
         model.predict_interval(T)
     assert not hasattr(model, "n_calibration_")
+
+
+def test_attributes_are_documented_and_exist():
+    documented = {one.name for one in get_doc_object(ConformalRegressor)["Attributes"]}
+    learned = {name for name in vars(split().conformalize(T[APART], Y[APART])) if name[-1] == "_"}
+    assert documented == learned - {"_positions_in_"}
 
 
 def test_arrays_may_be_used_again_after_fit():
