@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 Array = NDArray[np.float64]
 
 MOST_COMPONENTS = 5
-"""Principal components when no transformer is given: ten samples tell no more apart."""
+"""Principal components: on more, any two sets of ten samples can be told apart."""
 
 
 class DensityRatio:
@@ -31,7 +31,8 @@ class DensityRatio:
         Logistic regression that tells the sets apart, or Hotelling's distances from both, as of
         two normal distributions, with covariances after Ledoit and Wolf.
     transformer : transformer or None
-        Makes scores of spectra, fitted on both sets; None: five principal components.
+        Makes features of spectra, fitted on both sets; None: the spectra themselves. Scores are
+        their first five principal components.
     """
 
     def __init__(self, method: str, transformer: Any = None) -> None:
@@ -54,10 +55,13 @@ class DensityRatio:
             The fitted ratio.
         """
         both = np.vstack([X_old, X_new])
-        scores = self.transformer
-        if scores is None:
-            scores = PCA(min(MOST_COMPONENTS, len(both) - 1, both.shape[1]), svd_solver="full")
-        self.scores_ = make_pipeline(clone(scores), StandardScaler()).fit(both)
+        self.transformer_ = None
+        if self.transformer is not None:
+            self.transformer_ = clone(self.transformer).fit(both)
+        features = self._features(both)
+        n_components = min(MOST_COMPONENTS, len(both) - 1, features.shape[1])
+        self.scores_ = make_pipeline(PCA(n_components, svd_solver="full"), StandardScaler())
+        self.scores_.fit(features)
         old, new = (self._scores(X) for X in (X_old, X_new))
         if self.method == "classifier":
             labels = np.repeat([0, 1], [len(old), len(new)])
@@ -86,5 +90,10 @@ class DensityRatio:
             return self.classifier_.decision_function(scores)
         return (self.old_.mahalanobis(scores) - self.new_.mahalanobis(scores)) / 2
 
+    def _features(self, X: Array) -> Array:
+        if self.transformer_ is None:
+            return X
+        return np.asarray(self.transformer_.transform(X), dtype=np.float64)
+
     def _scores(self, X: Array) -> Array:
-        return np.asarray(self.scores_.transform(X), dtype=np.float64)
+        return np.asarray(self.scores_.transform(self._features(X)), dtype=np.float64)

@@ -64,8 +64,8 @@ class ConformalRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin, B
         For "weighted": logistic regression that tells conformal samples from the others, or
         Hotelling's distances from both.
     transformer : transformer, default=None
-        For "weighted": makes the scores that densities are compared on, such as
-        `SpectralFMEncoder`; None: five principal components.
+        For "weighted": makes the features, such as `SpectralFMEncoder`, on whose first five
+        principal components densities are compared; None: the spectra.
 
     Attributes
     ----------
