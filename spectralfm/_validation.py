@@ -214,7 +214,7 @@ def check_same_channels(n_channels: int, expected: int, *, name: str, of: str) -
         )
 
 
-def check_enough(n: int, needed: int, *, what: str, remedy: str) -> None:
+def check_enough(n: float, needed: int, *, what: str, remedy: str) -> None:
     """Raise if fewer than ``needed`` of ``what`` were given.
 
     scikit-learn's checks look for ``n_samples = 1`` in the message about a single row.
@@ -261,10 +261,7 @@ def check_targets(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None. "
             "A calibration needs the reference values of its spectra."
         )
-    refuse_masked(y, name="y")
-    refuse_text(y, name="y")
-    values = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
-    check_consistent_length(spectra, values)
+    values = check_reference_values(y, spectra)
     constant = np.flatnonzero(np.ptp(values.reshape(len(values), -1), axis=0) == 0)
     if constant.size:
         raise ValueError(
@@ -272,6 +269,33 @@ def check_targets(
             "Choose samples that differ in the property, or leave the column out."
         )
     return spectra, values
+
+
+def check_reference_values(y: ArrayLike, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return reference values as float64, in their shape.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Reference values, in the property's own unit.
+    X : ndarray of shape (n_samples, n_channels)
+        The spectra they belong to.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or (n_samples, n_targets)
+        The reference values as float64.
+
+    Raises
+    ------
+    ValueError
+        If they are masked, not finite numbers, or not as many as the spectra.
+    """
+    refuse_masked(y, name="y")
+    refuse_text(y, name="y")
+    values = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
+    check_consistent_length(X, values)
+    return values
 
 
 def forget(estimator: Any) -> None:

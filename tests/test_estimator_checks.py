@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from spectralfm import foundation, transfer
+from spectralfm import conformal, foundation, transfer
 
 # Fitted without a source or standards, a standardizer warns that it is the identity; and those that
 # read an axis warn that the one of the checks' data is not known.
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 # made with their defaults.
 NEED_ARGUMENTS: dict[str, BaseEstimator] = {
     "CalibrationTransfer": transfer.CalibrationTransfer(LinearRegression()),
+    "ConformalRegressor": conformal.ConformalRegressor(LinearRegression()),
     "SlopeBiasCorrection": transfer.SlopeBiasCorrection(LinearRegression()),
     "SpectralFMClassifier": foundation.SpectralFMClassifier(None),
     "SpectralFMEncoder": foundation.SpectralFMEncoder(None),
@@ -27,7 +28,9 @@ NEED_ARGUMENTS: dict[str, BaseEstimator] = {
 # One has checks of its own, with a network that is small enough; the other has no ``fit``.
 ELSEWHERE = {"SpectralFMPretrainer", "InstrumentPrior"}
 
-PUBLIC = [getattr(part, name) for part in (transfer, foundation) for name in part.__all__]
+PUBLIC = [
+    getattr(part, name) for part in (transfer, foundation, conformal) for name in part.__all__
+]
 ESTIMATORS = [
     NEED_ARGUMENTS.get(cls.__name__) or cls()
     for cls in PUBLIC
