@@ -125,6 +125,8 @@ def test_amplitude_is_recovered_and_pulled_to_the_prior():
         np.testing.assert_allclose(found, amplitude, atol=1e-5)
     noise = rng.standard_normal((6, 50))
     assert not fit_amplitude(features, 0 * noise, amplitude, center=True).any()
-    noisy = fit_amplitude(features, residuals + 20 * noise, amplitude, center=True)
-    free = fit_amplitude(features, residuals + 20 * noise, np.zeros(4), center=True)
+    # What so little supports is left.
+    assert not fit_amplitude(features, residuals + 40 * noise, np.zeros(4), center=True).any()
+    noisy = fit_amplitude(features, residuals + 8 * noise, amplitude, center=True)
+    free = fit_amplitude(features, residuals + 8 * noise, np.zeros(4), center=True)
     assert np.abs(noisy - amplitude).max() < np.abs(free - amplitude).max()

@@ -29,14 +29,15 @@ def fit_amplitude(features: Array, residuals: Array, prior: Array, *, center: bo
     -------
     ndarray of shape (n_features,)
         The weights with the smallest error when each standard is left out in turn: the solution of
-        one :math:`\lambda`, or :math:`a_0` itself. Zeros win ties.
+        one :math:`\lambda`, or :math:`a_0` itself. Zeros, if these lower the logarithm of the error
+        by less than the standard error of its mean over the standards.
     """
     n, _, n_features = features.shape
     zeros = np.zeros(n_features)
     starts = [zeros, prior] if prior.any() else [zeros]
     if n < 2:
         return zeros
-    errors = np.zeros((len(starts), len(PENALTIES) + 1))
+    errors = np.zeros((n, len(starts), len(PENALTIES) + 1))
     scale = np.square(features).sum() / n_features
     penalties = scale * PENALTIES
     grams = np.einsum("ilf,ilg->ifg", features, features)
@@ -49,16 +50,19 @@ def fit_amplitude(features: Array, residuals: Array, prior: Array, *, center: bo
             mean, middle = features[others].mean(axis=0), residuals[others].mean(axis=0)
             gram, product = gram - (n - 1) * mean.T @ mean, product - (n - 1) * mean.T @ middle
             held_features, held = held_features - mean, held - middle
-        for row, start in zip(errors, starts, strict=True):
+        for row, start in zip(errors[i], starts, strict=True):
             found = _solve(gram, product, start, penalties)  # (n_penalties + 1, n_features)
-            row += np.square(held - found @ held_features.T).sum(axis=1)
+            row[:] = np.square(held - found @ held_features.T).sum(axis=1)
     gram, product = grams.sum(axis=0), products.sum(axis=0)
     if center:
         mean, middle = features.mean(axis=0), residuals.mean(axis=0)
         gram, product = gram - n * mean.T @ mean, product - n * mean.T @ middle
-    if not errors.min() < errors[0, -1]:
+    totals = errors.sum(axis=0)
+    best, penalty = divmod(int(totals.argmin()), totals.shape[1])
+    tiny = np.finfo(np.float64).tiny
+    gains = np.log((errors[:, 0, -1] + tiny) / (errors[:, best, penalty] + tiny))
+    if not gains.mean() > gains.std(ddof=1) / np.sqrt(n):
         return zeros
-    best, penalty = divmod(int(errors.argmin()), errors.shape[1])
     return _solve(gram, product, starts[best], penalties)[penalty]
 
 

@@ -213,9 +213,10 @@ class AveragedPLS(AveragingRegressor):
                 held_out[:, ~standards] = fits.predict(fold, target[~standards] - moved)
             held_outs.append(held_out)
             errors.append(np.sqrt(np.square(source_prediction - pairs.y).mean(axis=1)))
+            unfitted = None if view.standardizer is None else clone(view.standardizer)
             settings += [
                 {
-                    "standardizer": view.standardizer,
+                    "standardizer": unfitted,
                     "preprocessing": view.preprocessing,
                     "difference_weight": weight,
                     "n_components": k + 1,

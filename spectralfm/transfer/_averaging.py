@@ -53,13 +53,24 @@ class Candidates(NamedTuple):
 
 
 class Term(NamedTuple):
-    """The weighted sum of all candidates of one view."""
+    """The weighted sum of the candidates of one view, or of all that differ by affine maps."""
 
     view: View
     coef: Array
     """Regression vectors (n_targets, n_channels)."""
     intercept: Array
     """Share of the intercept (n_targets,)."""
+
+    def folded(self) -> "Term":
+        """Return the same term with its correction, if that is affine, in the vectors."""
+        standardizer = self.view.standardizer
+        if standardizer is None or not getattr(standardizer, "affine", False):
+            return self
+        n_channels = standardizer.n_features_in_
+        offset = standardizer._map(np.zeros((1, n_channels)))  # (1, n_source_channels)
+        matrix = standardizer._map(np.eye(n_channels)) - offset  # (n_channels, n_source_channels)
+        view = View(self.view.preprocessing, None)
+        return Term(view, self.coef @ matrix.T, self.intercept + self.coef @ offset[0])
 
 
 def error_weights(errors: Array, sharpness: float) -> Array:
@@ -156,19 +167,28 @@ class AveragingRegressor(TransferRegressor):
             if self.weigh_by == "both":
                 errors = errors + source_error
             weights = error_weights(errors, n_standards / 2)
-        self.terms_, start = [], 0
+        self.terms_: list[Term] = []
+        start = 0
         for group in groups:
             part = weights[start : start + len(group.coef)]
             start += len(group.coef)
             coef = np.einsum("mq,mqp->qp", part, group.coef)
             intercept = (part * group.intercept).sum(axis=0)
             require_finite(self, coef, intercept)
-            self.terms_.append(Term(group.view, coef, intercept))
+            self._add(Term(group.view, coef, intercept).folded())
         self.settings_ = [setting for group in groups for setting in group.settings]
         self.weights_ = weights
         self.standards_prediction_ = np.einsum("mq,mnq->nq", weights, held_out)
         self.standards_y_ = pairs.y_standards
         self.source_error_ = (weights * source_error).sum(axis=0)
+
+    def _add(self, term: Term) -> None:
+        """Add a term to the one that reads spectra in the same way, or beside the others."""
+        for i, (view, coef, intercept) in enumerate(self.terms_):
+            if view.standardizer is None and term.view == view:
+                self.terms_[i] = Term(view, coef + term.coef, intercept + term.intercept)
+                return
+        self.terms_.append(term)
 
     def _predict(self, X: Array) -> Array:
         y = np.zeros((len(X), len(self.source_error_)))

@@ -43,6 +43,9 @@ class SpectraStandardizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator,
     paired = True
     """Whether row ``i`` of ``X`` and ``X_source`` must be the same sample."""
 
+    affine = False
+    """Whether the map is a matrix and an offset: then it folds into a regression vector."""
+
     def fit(self, X: ArrayLike, y: object = None, *, X_source: ArrayLike | None = None) -> Self:
         """Learn the map from the target to the source instrument.
 

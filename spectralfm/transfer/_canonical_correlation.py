@@ -113,6 +113,8 @@ class CanonicalCorrelationTransfer(SpectraStandardizer):
     True
     """
 
+    affine = True
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "regularization": [Interval(Real, 0, None, closed="left")],

@@ -83,6 +83,8 @@ class DirectStandardization(SpectraStandardizer):
     True
     """
 
+    affine = True
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "center": ["boolean"],

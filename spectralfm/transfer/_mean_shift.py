@@ -43,6 +43,8 @@ class MeanShift(SpectraStandardizer):
     True
     """
 
+    affine = True
+
     paired = False
 
     _parameter_constraints: dict = {}

@@ -118,6 +118,8 @@ class PiecewiseDirectStandardization(SpectraStandardizer):
     True
     """
 
+    affine = True
+
     _parameter_constraints: dict = {
         "window_length": [Interval(Integral, 0, None, closed="left")],
         "n_components": [Interval(Integral, 1, None, closed="left")],

@@ -74,6 +74,8 @@ class RidgeDirectStandardization(SpectraStandardizer):
     True
     """
 
+    affine = True
+
     _parameter_constraints: dict = {"ridge": [Interval(Real, 0, None, closed="neither")]}
 
     def __init__(self, ridge: float = 1e-3) -> None:

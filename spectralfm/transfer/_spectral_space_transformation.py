@@ -93,6 +93,8 @@ class SpectralSpaceTransformation(SpectraStandardizer):
     True
     """
 
+    affine = True
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "center": ["boolean"],

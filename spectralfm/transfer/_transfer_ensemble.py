@@ -23,12 +23,6 @@ from ._standards import Standards
 SOURCE_STANDARDS = 5
 """How many standards the error on the source counts for."""
 
-DEFAULTS = {"target": 0.5}
-WITHOUT_STANDARDS = {"mapped": 0.0, "local": 0.0, "invariant": 0.0, "both": 0.0, "target": 0.0}
-UNSEEN = {"local": 0.0, "invariant": 0.0, "both": 0.0, "target": 0.0}
-"""Weights of the default families, where not 1: before the standards speak; with unlabelled spectra
-alone, when the ridge is all; where nothing of the target was seen, when four families are one."""
-
 CAUTION = 4096.0
 """Factor on the noise floors of the cautious ridge: they stand for all by which instruments may
 differ, not for noise."""
@@ -79,6 +73,28 @@ def default_members() -> list[tuple[str, TransferRegressor]]:
             ),
         ),
     ]
+
+
+def default_weights(n_standards: int, unseen: bool) -> list[float]:
+    """Return the weights of the default families before the standards speak.
+
+    Parameters
+    ----------
+    n_standards : int
+        Number of standards.
+    unseen : bool
+        Whether there are no unlabelled spectra of the target either.
+
+    Returns
+    -------
+    list of float
+        In the order of `default_members`. Without standards those that correct or lean on the
+        target are averaged PLS or the ridge again; with unlabelled spectra alone averaged PLS after
+        a mean shift is no match for the ridge.
+    """
+    if n_standards:
+        return [1.0, 1.0, 1.0, 1.0, 1.0, 0.5]
+    return [float(unseen), 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
 class TransferEnsemble(TransferRegressor, _BaseComposition):
@@ -259,10 +275,9 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     def _prior(self, members: Members, n_standards: int, unseen: bool) -> Array:
         """Return the members' weights before the standards speak, checked."""
         if self.prior_weights is None:
-            defaults = DEFAULTS if n_standards else UNSEEN if unseen else WITHOUT_STANDARDS
             if self.members is not None:
-                defaults = {}
-            return np.array([defaults.get(name, 1.0) for name, _ in members])
+                return np.ones(len(members))
+            return np.array(default_weights(n_standards, unseen))
         prior = not_negative("prior_weights", self.prior_weights)
         if len(prior) != len(members) or not prior.any():
             raise ValueError(
