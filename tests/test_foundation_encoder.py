@@ -136,7 +136,7 @@ def test_names_and_data_frames(encoder, X):
 
 def test_an_untrained_encoder_follows_from_its_seed(X):
     def latents(seed):
-        encoder = SpectralFMEncoder(wavelengths=WAVELENGTHS, random_state=seed)
+        encoder = SpectralFMEncoder(None, wavelengths=WAVELENGTHS, random_state=seed)
         return encoder.fit_transform(X[:3])
 
     found = Parallel(n_jobs=4, backend="threading")(delayed(latents)(0) for _ in range(6))

@@ -4,14 +4,22 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from joblib import Parallel, delayed
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
-from spectralfm.checkpoint import parse_weights
-from spectralfm.foundation import SpectralFMClassifier, SpectralFMEncoder, SpectralFMRegressor
+from spectralfm.checkpoint import load_weights, parse_weights, save_weights
+from spectralfm.foundation import (
+    SpectralFMClassifier,
+    SpectralFMEncoder,
+    SpectralFMRegressor,
+    TestTimeAdapter,
+)
+from spectralfm.foundation._regressor import NETWORK_WEIGHT, cautious_mean
 from spectralfm.foundation._ridge import fit_ridge, fit_weighted_ridge
-from spectralfm.transfer import Standards, Unpaired
+from spectralfm.transfer import DifferencePenalizedRidge, Standards, TransferEnsemble, Unpaired
+from spectralfm.transfer._transfer_ensemble import default_members, default_weights
 
 WAVELENGTHS = np.linspace(1100, 2500, 60)
 PURE = np.exp(-(((WAVELENGTHS - np.array([[1300], [1450], [1930]])) / 90) ** 2))
@@ -28,7 +36,7 @@ def data():
 
 @pytest.fixture
 def model(tiny_weights):
-    return SpectralFMRegressor(tiny_weights, wavelengths=WAVELENGTHS, random_state=0)
+    return SpectralFMRegressor(tiny_weights, wavelengths=WAVELENGTHS, stack=False, random_state=0)
 
 
 def test_ridge_equals_scikit_learn_and_left_out_is_left_out():
@@ -111,13 +119,58 @@ def test_known_standards_join_the_calibration(model, data):
     assert joined.left_out_prediction_.shape[1] == 2
 
 
+@pytest.mark.parametrize("known", ["standards", "unlabelled", "nothing"])
+def test_the_stack_is_the_ensemble_with_the_network_as_a_member(model, data, known):
+    X, X_target, y = data
+    arguments = {
+        "standards": {"standards": Standards(X[:5], X_target[:5])},
+        "unlabelled": {"X_target": Unpaired(X_target[5:20])},
+        "nothing": {},
+    }[known]
+    model.set_params(stack=True).fit(X[:30], y[:30], **arguments)
+    encoder = SpectralFMEncoder(model.checkpoint, wavelengths=WAVELENGTHS, output="features")
+    network = DifferencePenalizedRidge(preprocessing=[encoder])
+    weights = default_weights(5 * (known == "standards"), unseen=known == "nothing")
+    ensemble = TransferEnsemble(
+        [*default_members(), ("network", network)],
+        prior_weights=[*weights, NETWORK_WEIGHT],
+        cautious=cautious_mean(encoder),
+    ).fit(X[:30], y[:30], **arguments)
+    np.testing.assert_allclose(model.predict(X_target), ensemble.predict(X_target), rtol=1e-9)
+    assert model.ensemble_.weights_[-1].min() > 0
+    again = pickle.loads(pickle.dumps(model))
+    assert (again.predict(X_target) == model.predict(X_target)).all()
+    assert len(pickle.dumps(model)) < 1.1 * len(model.weights_) + X.nbytes + 2e5
+
+
+def test_the_stack_reads_the_encoder_as_it_is(model, data, tmp_path):
+    X, X_target, y = data
+    # Untrained features do not look at tokens, which is what adaptation changes.
+    weights = load_weights(model.checkpoint)
+    gate = weights.state_dict["calibration.gate.weight"]
+    gate += torch.linspace(-1, 1, gate.numel()).reshape(gate.shape)
+    path = tmp_path / "gated.safetensors"
+    described = {name: getattr(weights, name) for name in ("config", "architecture", "axis_range")}
+    save_weights(path, weights.state_dict, **described)
+    model.set_params(checkpoint=path)
+    standards = Standards(X[:5], X_target[:5])
+    model.set_params(stack=True).fit(X[:30], y[:30], standards=standards)
+    network = model.ensemble_.members_[-1][1]
+    before = network.predict(X_target)
+    adapter = TestTimeAdapter(model, n_steps=5, random_state=0).fit(X_target)
+    adapted = adapter.estimator_.ensemble_.members_[-1][1]
+    assert adapter.report_.accepted and (adapted.predict(X_target) != before).any()
+    assert (network.predict(X_target) == before).all()
+
+
+@pytest.mark.parametrize("stack", [False, True])
 @pytest.mark.parametrize("tuning", ["lora", "full"])
-def test_fine_tuning(model, data, tuning):
+def test_fine_tuning(model, data, tuning, stack):
     X, X_target, y = data
     before = parse_weights(
         SpectralFMEncoder(model.checkpoint).set_params(wavelengths=WAVELENGTHS).fit(X).weights_
     ).state_dict
-    model.set_params(tuning=tuning, max_steps=3, lora_rank=2)
+    model.set_params(tuning=tuning, stack=stack, max_steps=3, lora_rank=2)
     arguments = {"standards": Standards(X[:4], X_target[:4]), "X_target": Unpaired(X_target[:7])}
     model.fit(X, y, **arguments)
     assert {"train_error", "train_consistency", "train_transport"} <= model.history_[0].keys()
@@ -131,7 +184,7 @@ def test_fine_tuning(model, data, tuning):
         assert not any(name.startswith("operator") for name in changed)
     expected = model.predict(X)
     data = pickle.dumps(model)
-    assert len(data) < 1.1 * len(model.weights_) + X.nbytes
+    assert len(data) < 1.1 * len(model.weights_) + X.nbytes + 2e5 * stack
     assert (pickle.loads(data).predict(X) == expected).all()
     assert (model.fit(X, y, **arguments).predict(X) == expected).all()
 

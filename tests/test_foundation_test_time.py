@@ -26,7 +26,7 @@ def X():
 
 @pytest.fixture
 def model(tiny_weights, X):
-    model = SpectralFMRegressor(tiny_weights, wavelengths=WAVELENGTHS, spectrum=None)
+    model = SpectralFMRegressor(tiny_weights, wavelengths=WAVELENGTHS, stack=False, spectrum=None)
     return model.fit(X, X[:, 40] - X[:, 10])
 
 

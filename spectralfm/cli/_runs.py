@@ -26,7 +26,9 @@ def add_runs(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--standards", type=int, metavar="N", help="default: 10; with CSV files, all"
     )
     finetune.add_argument("--tuning", choices=["head", "lora", "full"], default="head")
-    finetune.add_argument("--checkpoint", metavar="FILE", help="default: an untrained encoder")
+    finetune.add_argument(
+        "--checkpoint", default="small", metavar="FILE", help="default: the one that ships"
+    )
     finetune.add_argument("--max-steps", type=int, default=100, help="of lora and full (100)")
     finetune.add_argument("--seed", type=int, default=0, help="of split and model (default: 0)")
     evaluate = commands.add_parser("evaluate", help="predict the target with the model of a run")

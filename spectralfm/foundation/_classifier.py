@@ -38,7 +38,7 @@ class SpectralFMClassifier(CalibrationMixin, ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default=None
+    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default="small"
         Weights to start from, as in `SpectralFMEncoder`; None is an untrained encoder.
     C : float, default=100.0
         Inverse strength of the penalty, > 0.
@@ -131,7 +131,7 @@ class SpectralFMClassifier(CalibrationMixin, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        checkpoint: str | Path | Any | None = None,
+        checkpoint: str | Path | Any | None = "small",
         *,
         C: float = 100.0,
         wavelengths: ArrayLike | None = None,

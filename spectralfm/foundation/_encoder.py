@@ -27,10 +27,11 @@ class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default=None
-        Weights: the name of some that came with the package, a ``.safetensors`` file, or the
-        pretrainer that made them (within `FrozenEstimator` where it will be cloned). None is an
-        untrained small encoder, whose latents are random features: a baseline.
+    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default="small"
+        Weights: the name of those that come with the package (see their model card beside them), a
+        ``.safetensors`` file, or the pretrainer that made them (within `FrozenEstimator` where it
+        will be cloned). None is an untrained encoder, whose latents are random features: a
+        baseline.
     wavelengths : array-like of shape (n_channels,), default=None
         Where the spectra are recorded, nm.
     wavenumbers : array-like of shape (n_channels,), default=None
@@ -90,9 +91,9 @@ class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
     >>> from spectralfm.foundation import SpectralFMEncoder
     >>> wavelengths = np.arange(1100, 2500, 10)
     >>> X = np.random.default_rng(0).random((3, 140)).cumsum(axis=1)
-    >>> encoder = SpectralFMEncoder(wavelengths=wavelengths, random_state=0).fit(X)
+    >>> encoder = SpectralFMEncoder(wavelengths=wavelengths).fit(X)
     >>> encoder.transform(X).shape, encoder.modality_
-    ((3, 32), 'NIR')
+    ((3, 64), 'NIR')
     >>> encoder.get_feature_names_out()[:2]
     array(['chem0', 'chem1'], dtype=object)
     """
@@ -104,7 +105,7 @@ class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        checkpoint: str | Path | Any | None = None,
+        checkpoint: str | Path | Any | None = "small",
         *,
         wavelengths: ArrayLike | None = None,
         wavenumbers: ArrayLike | None = None,

@@ -6,13 +6,17 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import TransformerMixin
+from sklearn.frozen import FrozenEstimator
 from torch.nn.functional import mse_loss
 
 from .._validation import require_finite
-from ..transfer import Standards, Unpaired
+from ..transfer import DifferencePenalizedRidge, Standards, TransferEnsemble, Unpaired
 from ..transfer._base import TransferRegressor
 from ..transfer._pairs import pair_up
+from ..transfer._transfer_ensemble import CAUTION, cautious_ridge, default_members, default_weights
 from ._calibration import CalibrationMixin
+from ._network_features import NetworkFeatures
 from ._ridge import fit_weighted_ridge
 
 Array = NDArray[np.float64]
@@ -21,27 +25,41 @@ LATENT_WEIGHTS = (0.0, 0.01, 0.1, 1.0)
 """Factors tried on latents and tokens: sharp calibrations need the spectrum free of their noise."""
 
 
-class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
-    r"""Ridge regression on the latents of the encoder, which may be fine-tuned first.
+NETWORK_WEIGHT = 0.25
+"""Weight of the network among the families of the stack before the standards speak."""
 
-    .. math:: \min_{b, c} \lVert y - Z b - c \rVert^2 + w \lVert D b \rVert^2
+NETWORK_CAUTION = 256.0
+"""Factor on the noise floors of the network's ridge where nothing of the target was seen."""
+
+
+class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
+    r"""A calibration on the encoder beside the classical families, or on the encoder alone.
+
+    .. math:: \hat y = \sum_k w_k \hat y_k \qquad \text{or} \qquad
+              \min_{b, c} \lVert y - Z b - c \rVert^2 + w \lVert D b \rVert^2
               + \lambda \lVert b \rVert^2
 
-    ``Z`` joins the chemistry latent, the features that pretraining made for calibrations, the
-    tokens averaged over segments of the axis and the spectrum, four blocks scaled to unit variance;
-    ``D`` are differences of the standards.
+    By default the noise-aware ridge on the features that pretraining made for calibrations is a
+    member of the `TransferEnsemble`, whose weights follow the errors on the standards. The encoder
+    may be fine-tuned before. With ``stack=False`` one ridge regression is all: ``Z`` joins the
+    chemistry latent, the features for calibrations, the tokens averaged over segments of the axis
+    and the spectrum, four blocks scaled to unit variance; ``D`` are differences of the standards.
 
     Parameters
     ----------
-    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default=None
+    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default="small"
         Weights to start from, as in `SpectralFMEncoder`; None is an untrained encoder.
     wavelengths, wavenumbers : array-like of shape (n_channels,), default=None
         Axis of the spectra in nm or in cm-1, as in `SpectralFMEncoder`.
     modality : {"auto", "NIR", "MIR", "Raman", "unknown"}, default="auto"
         Kind of the spectra, as in `SpectralFMEncoder`.
+    stack : bool, default=True
+        Whether the network is one family of an ensemble with the classical ones. ``n_segments``,
+        ``spectrum`` and ``difference_penalty`` are of the single ridge regression otherwise, and
+        of fine-tuning.
     tuning : {"head", "lora", "full"}, default="head"
-        What is learned: the ridge regression alone, in closed form; before it, low-rank adapters of
-        the encoder's attention; or all its weights.
+        What is learned: the calibration alone, in closed form; before it, low-rank adapters of the
+        encoder's attention; or all its weights.
     n_segments : int, default=8
         Segments of the axis over which tokens are averaged, >= 0; 0 leaves the tokens out.
     spectrum : {"snv", "raw", None}, default="snv"
@@ -73,6 +91,9 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
 
     Attributes
     ----------
+    ensemble_ : TransferEnsemble
+        The families, the network last; only with ``stack``. All others but the last three are of
+        the single ridge regression.
     coef_ : ndarray of shape (n_features, n_targets)
         Regression vectors of the scaled features.
     intercept_ : ndarray of shape (n_targets,)
@@ -100,16 +121,17 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
 
     See Also
     --------
-    DifferencePenalizedRidge : The same idea on spectra; the reference to beat.
+    TransferEnsemble : The classical families alone; the reference to beat.
     TestTimeAdapter : Adapt the fitted model to unlabelled target spectra.
 
     Notes
     -----
-    :math:`\lambda` and the factor of the latents minimise, in closed form, the leave-one-out error
-    of the samples plus that of the standards' differences, by which predictions on the target would
-    be off. With standards, target features are shifted by the mean difference; with unlabelled
-    spectra alone by the difference of the means, which is right only if both sets have the same
-    composition. Standards of known value that are not in ``X`` become calibration samples.
+    In the single regression :math:`\lambda` and the factor of the latents minimise, in closed
+    form, the leave-one-out error of the samples plus that of the standards' differences, by which
+    predictions on the target would be off. With standards, target features are shifted by the mean
+    difference; with unlabelled spectra alone by the difference of the means, which is right only if
+    both sets have the same composition. Standards of known value that are not in ``X`` become
+    calibration samples.
 
     The spectrum keeps detail of the source that the target may not record; when nothing of the
     target is known, ``spectrum=None`` relies on latents alone.
@@ -140,15 +162,19 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
     True
     """
 
-    _parameter_constraints: dict = {**CalibrationMixin._calibration_constraints}
+    _parameter_constraints: dict = {
+        **CalibrationMixin._calibration_constraints,
+        "stack": ["boolean"],
+    }
 
     def __init__(
         self,
-        checkpoint: str | Path | Any | None = None,
+        checkpoint: str | Path | Any | None = "small",
         *,
         wavelengths: ArrayLike | None = None,
         wavenumbers: ArrayLike | None = None,
         modality: str = "auto",
+        stack: bool = True,
         tuning: str = "head",
         n_segments: int = 8,
         spectrum: str | None = "snv",
@@ -167,6 +193,7 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
         self.wavelengths = wavelengths
         self.wavenumbers = wavenumbers
         self.modality = modality
+        self.stack = stack
         self.tuning = tuning
         self.n_segments = n_segments
         self.spectrum = spectrum
@@ -227,6 +254,9 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
         scaled = (pairs.y - pairs.y.mean(axis=0)) / pairs.y.std(axis=0)
         values = torch.from_numpy(scaled).float()
         self._prepare(self._columns, pairs.X, values, y.shape[1], mse_loss, standards, X_target)
+        if self.stack:
+            self._fit_stack(X, y, standards, X_target)
+            return
         F = self._features(pairs.X)
         self._fit_scale(F, X.shape[1])
         Z = self._scaled(F)
@@ -242,6 +272,44 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
         self.coef_, self.intercept_, self.penalty_ = ridge.coef, ridge.intercept, ridge.penalty
         self.left_out_prediction_ = ridge.left_out[: len(X)]
 
+    def _fit_stack(
+        self, X: Array, y: Array, standards: Standards | None, X_target: Array | None
+    ) -> None:
+        """Fit the classical families and the noise-aware ridge on the network's features."""
+        features = NetworkFeatures(FrozenEstimator(self))
+        network = DifferencePenalizedRidge(preprocessing=[features])
+        n_standards = 0 if standards is None else len(standards.source)
+        weights = default_weights(n_standards, unseen=X_target is None)
+        self.ensemble_ = TransferEnsemble(
+            [*default_members(), ("network", network)],
+            prior_weights=[*weights, NETWORK_WEIGHT],
+            cautious=cautious_mean(features),
+        )
+        unlabelled = None if X_target is None else Unpaired(X_target)
+        self.ensemble_.fit(X, y, standards=standards, X_target=unlabelled)
+
     def _predict(self, X: Array) -> Array:
+        if self.stack:
+            return self.ensemble_.predict(X).reshape(len(X), -1)
         Z = self._scaled(self._features(X)) - self.feature_shift_
         return Z @ self.coef_ + self.intercept_
+
+
+def cautious_mean(features: TransformerMixin) -> TransferEnsemble:
+    """Return the mean of the cautious ridges on spectra and on features of the network.
+
+    Parameters
+    ----------
+    features : transformer
+        Reads the features.
+
+    Returns
+    -------
+    TransferEnsemble
+        Both, of equal weight.
+    """
+    members: list[tuple[str, TransferRegressor]] = [
+        ("spectra", cautious_ridge(CAUTION)),
+        ("network", cautious_ridge(NETWORK_CAUTION, [features])),
+    ]
+    return TransferEnsemble(members, cautious=False)

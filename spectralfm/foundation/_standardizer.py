@@ -55,7 +55,7 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
 
     Parameters
     ----------
-    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default=None
+    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default="small"
         Weights to start from, as in `SpectralFMEncoder`; None is an untrained encoder, whose
         operator offers random smooth features.
     wavelengths, wavenumbers : array-like of shape (n_target_channels,), default=None
@@ -153,7 +153,7 @@ class SpectralFMStandardizer(EncoderMixin, SpectraStandardizer):
 
     def __init__(
         self,
-        checkpoint: str | Path | Any | None = None,
+        checkpoint: str | Path | Any | None = "small",
         *,
         wavelengths: ArrayLike | None = None,
         wavenumbers: ArrayLike | None = None,

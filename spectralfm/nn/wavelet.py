@@ -64,8 +64,8 @@ class WaveletTransform(nn.Module):
     >>> from spectralfm.nn.wavelet import WaveletTransform
     >>> transform = WaveletTransform("haar", level=2)
     >>> smooth, coarse, fine = transform(torch.ones(8))
-    >>> smooth, fine.abs().max() < 1e-6
-    (tensor([2.0000, 2.0000]), tensor(True))
+    >>> bool((smooth - 2).abs().max() < 1e-5), bool(fine.abs().max() < 1e-6)
+    (True, True)
     """
 
     def __init__(self, wavelet: str = "db4", level: int = 4, mode: str = "symmetric") -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metaestimators import _BaseComposition
 
 from ._averaged_pls import AveragedPLS
@@ -97,6 +97,27 @@ def default_weights(n_standards: int, unseen: bool) -> list[float]:
     return [float(unseen), 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
+def cautious_ridge(
+    factor: float, preprocessing: list[Any] | None = None
+) -> DifferencePenalizedRidge:
+    """Return a ridge for instruments of which nothing is known.
+
+    Parameters
+    ----------
+    factor : float
+        On the default noise floors, > 0.
+    preprocessing : list of transformers, optional
+        As in `DifferencePenalizedRidge`.
+
+    Returns
+    -------
+    DifferencePenalizedRidge
+        The ridge.
+    """
+    floors = [factor * floor for floor in DifferencePenalizedRidge().noise_floors]
+    return DifferencePenalizedRidge(noise_floors=floors, preprocessing=preprocessing)
+
+
 class TransferEnsemble(TransferRegressor, _BaseComposition):
     r"""Mean of families of transfer methods, weighted by leave-one-standard-out and source error.
 
@@ -122,9 +143,9 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         :math:`s \ge 0`. 0 gives equal weights.
     min_standards : int, default=3
         With fewer standards the weights are equal: their errors say too little.
-    cautious : bool, default=True
-        Whether, where nothing of the target was seen in ``fit``, spectra unlike those of the source
-        are predicted by a ridge that trusts only what is large in them.
+    cautious : bool or estimator, default=True
+        What predicts spectra unlike those of the source where nothing of the target was seen in
+        ``fit``. True is a ridge that trusts only what is large in them, False is nothing special.
 
     Attributes
     ----------
@@ -137,8 +158,8 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     source_error_ : ndarray of shape (n_members, n_targets)
         Cross-validated RMSE on the source, in the unit of ``y``; NaN where a family has none.
 
-    cautious_ : DifferencePenalizedRidge or None
-        The cautious ridge; None where it is not needed.
+    cautious_ : estimator or None
+        What predicts spectra unlike those of the source; None where it is not needed.
     domain_ : SourceDomain or None
         What tells which spectra it is for.
 
@@ -155,7 +176,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     of them on every pair tried (see the benchmark), and does not need to know which it is.
 
     Where nothing of the target was seen, a spectrum whose residual outside the main components of
-    the source spectra is beyond the 95 % limit is predicted by the cautious ridge, with a share
+    the source spectra is beyond the 95 % limit is predicted by ``cautious_``, with a share
     that reaches one at three times the limit; others as the source calibration would. A spectrum's
     prediction does not depend on the others. Instruments that differ without leaving a residual
     are not noticed.
@@ -185,7 +206,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         "prior_weights": ["array-like", None],
         "sharpness": [Interval(Real, 0, None, closed="left")],
         "min_standards": [Interval(Integral, 1, None, closed="left")],
-        "cautious": ["boolean"],
+        "cautious": ["boolean", HasMethods(["fit", "predict"])],
     }
 
     def __init__(
@@ -195,7 +216,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         prior_weights: Sequence[float] | None = None,
         sharpness: float = 0.4,
         min_standards: int = 3,
-        cautious: bool = True,
+        cautious: Any = True,
     ) -> None:
         self.members = members
         self.prior_weights = prior_weights
@@ -267,10 +288,9 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         weights = weights * self._prior(members, n, X_target is None)[:, None]
         self.weights_ = weights / weights.sum(axis=0)
         self.cautious_, self.domain_ = None, None
-        if self.cautious and not n and X_target is None:
-            floors = [CAUTION * floor for floor in DifferencePenalizedRidge().noise_floors]
-            self.cautious_ = DifferencePenalizedRidge(noise_floors=floors).fit(X, y)
-            self.domain_ = SourceDomain(X)
+        if self.cautious is not False and not n and X_target is None:
+            cautious = cautious_ridge(CAUTION) if self.cautious is True else clone(self.cautious)
+            self.cautious_, self.domain_ = cautious.fit(X, y), SourceDomain(X)
 
     def _prior(self, members: Members, n_standards: int, unseen: bool) -> Array:
         """Return the members' weights before the standards speak, checked."""
@@ -292,7 +312,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         if self.cautious_ is None or self.domain_ is None:
             return y
         share = self.domain_.foreignness(X)[:, None]
-        return (1 - share) * y + share * self.cautious_.predict(X)
+        return (1 - share) * y + share * self.cautious_.predict(X).reshape(y.shape)
 
 
 def _held_out(member: TransferRegressor, pairs: Pairs, X_target: Array | None) -> Array:

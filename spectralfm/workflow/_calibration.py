@@ -23,7 +23,7 @@ def finetune(
     run_dir: str | os.PathLike[str],
     *,
     n_standards: int = 10,
-    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = "small",
     tuning: str = "head",
     max_steps: int = 100,
     seed: int = 0,
@@ -39,7 +39,7 @@ def finetune(
         Folder of the run, missing or empty.
     n_standards : int, default=10
         How many standards, >= 0, Kennard-Stone chooses by the source spectra of the pairs.
-    checkpoint : str or path-like, optional
+    checkpoint : str, path-like or None, default="small"
         Weights to start from, as in `spectralfm.foundation.SpectralFMRegressor`.
     tuning : {"head", "lora", "full"}, default="head"
         What is learned, as there.
