@@ -16,7 +16,9 @@ from spectralfm.foundation import (
     SpectralFMStandardizer,
     TestTimeAdapter,
 )
+from spectralfm.foundation._regressor import NETWORK_CAUTION
 from spectralfm.transfer import DifferencePenalizedRidge
+from spectralfm.transfer._transfer_ensemble import cautious_ridge
 
 SLOW_SPLITS, SLOW_SPLITS_QUICK = 3, 1
 """On so many splits run the methods that take seconds a fit, and in a quick run."""
@@ -57,13 +59,15 @@ def _head(**options: Any) -> Callable[[Task, Budget], Array]:
 
 
 def _network_member(task: Task, n: Budget) -> Array:
-    """Predict with the noise-aware ridge on the encoder's features, a member of the stack."""
+    """Predict with the noise-aware ridge on the encoder's features, as the stack has it."""
     encoder = _default(task, stack=False).fit(task.X[:3], task.y[:3])
 
     def features(X: Array) -> Array:
         return encoder._encode(X, _features)
 
-    ridge = DifferencePenalizedRidge(preprocessing=[FunctionTransformer(features)])
+    read = [FunctionTransformer(features)]
+    cautious = cautious_ridge(NETWORK_CAUTION, read)
+    ridge = cautious if n == "none" else DifferencePenalizedRidge(preprocessing=read)
     return ridge.fit(task.X, task.y, **task.given(n)).predict(task.X_test)
 
 
