@@ -151,9 +151,10 @@ TABLES: dict[str, Callable[[], str]] = {
 def filled(page: str) -> str:
     """Return the page with its tables as the CSVs have them now."""
     for name, table in TABLES.items():
-        pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+        text = table()
         page, count = re.subn(
-            pattern, lambda m, t=table: f"{m[1]}\n{t()}\n{m[2]}", page, flags=re.DOTALL
+            pattern, lambda m, t=text: f"{m[1]}\n{t}\n\n{m[2]}", page, flags=re.DOTALL
         )
         if count != 1:
             raise SystemExit(f"{PAGE.name} has no place for the table {name!r}")
