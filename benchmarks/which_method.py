@@ -75,6 +75,8 @@ def score_tables() -> str:
 def tests() -> dict[tuple[str, str, str], dict[str, str]]:
     """Return the paired tests by group, method and number of standards."""
     rows = read(RESULTS / "significance.csv")
+    if not rows:
+        raise SystemExit("run first: python benchmarks/significance.py")
     return {(row["group"], row["method"], row["n"]): row for row in rows}
 
 
@@ -123,6 +125,8 @@ def recalibration() -> str:
 def few_shot() -> str:
     """Return RMSEP over that of PLS by set, number of labels and method."""
     rows = read(RESULTS / "few_shot.csv")
+    if not rows:
+        return "Not measured yet."
     methods = [name for name in dict.fromkeys(row["method"] for row in rows) if name != "PLS"]
     cells = {(row["set"], row["n"], row["method"]): row for row in rows}
     order = [
