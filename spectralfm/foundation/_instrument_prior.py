@@ -32,7 +32,7 @@ class InstrumentPrior(AmplitudeMixin):
         Instruments of `spectralfm.simulation.InstrumentSimulator`; first-order effects in closed
         form (offset, gain, wavelength error, line shape), with one normal amplitude each; or what
         the encoder's Fourier operator writes for other values of the instrument latent.
-    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default=None
+    checkpoint : str, Path, fitted SpectralFMPretrainer or None, default="small"
         Weights of the encoder, as in `SpectralFMEncoder`; only ``kind="learned"`` reads them. An
         untrained operator is the identity and refused.
     wavelengths, wavenumbers : array-like of shape (n_channels,), default=None
@@ -121,7 +121,7 @@ class InstrumentPrior(AmplitudeMixin):
         self,
         kind: str = "simulator",
         *,
-        checkpoint: str | Path | Any | None = None,
+        checkpoint: str | Path | Any | None = "small",
         wavelengths: ArrayLike | None = None,
         wavenumbers: ArrayLike | None = None,
         modality: str = "auto",
