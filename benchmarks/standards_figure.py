@@ -28,7 +28,8 @@ TITLES = {
     "soil": "soil, dry and wet",
 }
 KEYS = ("score", "q1", "q3")
-TICKS = (0.9, 1, 1.2, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30)
+TICKS = (0.9, 1, 1.2, 1.5, 2, 3, 4)
+WIDE_TICKS = (1, 2, 3, 5, 7, 10, 20, 30)
 PATH = Path(__file__).parents[1] / "docs" / "figures" / "standards.png"
 
 
@@ -52,11 +53,13 @@ def draw(ax: Axes, group: str, found: dict) -> None:
     ax.axhline(1, color="0.45", lw=1, ls="--", zorder=1)
     ax.set_yscale("log")
     ax.set_ylim(0.82, high * 1.08)
-    ax.yaxis.set_major_locator(FixedLocator([t for t in TICKS if t < high * 1.08]))
+    ticks = TICKS if high < 5 else WIDE_TICKS
+    ax.yaxis.set_major_locator(FixedLocator([t for t in ticks if t < high * 1.08]))
     ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.set_xticks(range(len(names)), ["no target\nspectrum", "0, un-\nlabelled", *names[2:]])
+    ax.set_xticks(range(len(names)), ["no target\nspectrum", "0, un-\nlabelled", *names[2:]],
+                  fontsize=9)  # fmt: skip
     ax.set_xlim(-0.25, len(names) - 0.9)
     ax.set_title(TITLES[group], loc="left", fontsize=11)
     ax.spines[["top", "right"]].set_visible(False)
