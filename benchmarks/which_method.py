@@ -19,6 +19,9 @@ PARTS = ("TransferEnsemble", "noise-aware ridge", "noise-aware ridge, physics pr
 SURE = 0.05
 """Differences with a smaller p-value after Holm's correction are called sure."""
 
+CLOSE = 1.05
+"""A score as good as that of a full recalibration, 1, for most uses."""
+
 WORTH_NAMING = 1.02
 """Losses by more are named even where they are not sure."""
 
@@ -73,6 +76,19 @@ def score_tables() -> str:
             lines.append([method + mark, *cells])
         parts.append(f"### {group}\n\n" + markdown(["method", *NAMES], lines))
     return "\n\n".join(parts)
+
+
+def standards_needed() -> str:
+    """Return the fewest standards with which a method is within 5 % of a full recalibration."""
+    found, lines = scores(), []
+    for method in (DEFAULT, "TransferEnsemble", "noise-aware ridge", "di-PLS", "PDS"):
+        cells = []
+        for group in GROUPS:
+            rows = ((n, found.get((group, method, n))) for n in NAMES)
+            enough = (n for n, row in rows if row and float(row["score"]) <= CLOSE)
+            cells.append(next(enough, f"over {NAMES[-1]}"))
+        lines.append([method, *cells])
+    return markdown(["method", *GROUPS], lines)
 
 
 def tests() -> dict[tuple[str, str, str], dict[str, str]]:
@@ -149,6 +165,7 @@ def few_shot() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "splits": splits,
+    "needed": standards_needed,
     "scores": score_tables,
     "recalibration": recalibration,
     "losses": losses,
