@@ -1,5 +1,6 @@
 """The mean of several families of transfer methods, weighted by their errors on the standards."""
 
+import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -14,6 +15,7 @@ from ._averaged_pls import AveragedPLS
 from ._averaging import AveragingRegressor, error_weights, not_negative
 from ._base import TransferRegressor
 from ._difference_penalized_ridge import DifferencePenalizedRidge
+from ._pairing import looks_paired
 from ._pairs import Pairs, pair_up
 from ._piecewise_direct_standardization import PiecewiseDirectStandardization
 from ._ridge_direct_standardization import RidgeDirectStandardization
@@ -163,6 +165,11 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     domain_ : SourceDomain or None
         What tells which spectra it is for.
 
+    Warns
+    -----
+    UserWarning
+        If the standards do not look paired.
+
     See Also
     --------
     AveragedPLS : One of the families.
@@ -181,8 +188,9 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     prediction does not depend on the others. Instruments that differ without leaving a residual
     are not noticed.
 
-    It fails where all families do: with standards whose rows are not paired, or a target that does
-    not record the property.
+    Eight standards or more whose rows fit no better than in a random order are taken for unlabelled
+    spectra of the target, with a warning. It fails where all families do: with a few rows swapped
+    among many, or a target that does not record the property.
 
     References
     ----------
@@ -262,6 +270,13 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         if not members:
             raise ValueError("members is empty: give at least one (name, estimator).")
         self._validate_names([name for name, _ in members])
+        if standards is not None and not looks_paired(standards):
+            warnings.warn(
+                f"The rows of the {len(standards.source)} standards do not belong together more "
+                "than in a random order: the target spectra are used as unlabelled ones. Check "
+                "that source and target hold the same samples in the same order."
+            )
+            X_target, standards = standards.target, None
         pairs = pair_up(X, y, standards)
         n = len(pairs.source)
         shape = (len(members), y.shape[1])
