@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test check clean
+.PHONY: demo test check tables clean
 
 demo: $(VENV)/demo.stamp
 	$(THREADS) $(BIN)/spectralfm demo --output transfer.png
@@ -16,6 +16,12 @@ check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# After benchmarks/transfer.py and benchmarks/few_shot.py: tests, figure and page from what they wrote.
+tables: $(VENV)/test.stamp
+	$(THREADS) $(BIN)/python benchmarks/significance.py
+	$(THREADS) $(BIN)/python benchmarks/standards_figure.py
+	$(THREADS) $(BIN)/python benchmarks/which_method.py
 
 # The constraints come first so that an unpinned torch never pulls a CUDA build.
 $(VENV)/%.stamp: setup.cfg pyproject.toml constraints.txt

@@ -1,14 +1,18 @@
-"""Every method of the transfer benchmark: (task, number of standards) -> test predictions.
+"""Every method of the transfer benchmark: (task, budget) -> test predictions.
 
 Methods with standards are those of `spectralfm.comparison`. Nothing sees the values of the test
-set; with no standards the unlabelled test spectra are given.
+set; with no standards the unlabelled test spectra are given, with the budget "none" nothing of the
+target.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import chemotools.adaptation as chemotools
 import numpy as np
-from _protocol import Array, Task
+from _foundation import FOUNDATION, SLOW, physics_prior
+from _protocol import ALL, BUDGETS, STANDARDS, UNLABELLED, Array, Budget, Task
+from _scores import RECALIBRATION
 from sklearn.base import clone
 
 from spectralfm.comparison import METHODS as WITH_STANDARDS
@@ -24,51 +28,65 @@ from spectralfm.transfer import (
     TransferEnsemble,
 )
 
-Method = Callable[[Task, int], Array | None]
+
+class Method(NamedTuple):
+    """How to predict the test spectra, at which budgets, and whether it is slow."""
+
+    predict: Callable[[Task, Any], Array]
+    budgets: tuple[Budget, ...]
+    slow: bool = False
 
 
 def _calibration(task: Task) -> SourceCalibration:
     return SourceCalibration(task.X, task.y, task.source_model)
 
 
-def _with_standards(name: str) -> Method:
-    """Make a method of one that needs standards."""
+def _compared(name: str) -> Method:
+    """Make a method of one of the package's comparison, all of which need standards."""
 
-    def method(task: Task, n: int) -> Array | None:
-        if n == 0:
-            return None
+    def method(task: Task, n: int) -> Array:
         return WITH_STANDARDS[name](_calibration(task), task.standards(n)).predict(task.X_test)
 
-    return method
+    return Method(method, STANDARDS)
 
 
 def _unpaired(name: str, standardizer: Any) -> Method:
     """Make a method that also works without pairs: all of the source onto the test spectra."""
 
-    def method(task: Task, n: int) -> Array | None:
+    def method(task: Task, n: int) -> Array:
         if n:
-            return _with_standards(name)(task, n)
+            return _compared(name).predict(task, n)
         model = correct_spectra(_calibration(task), standardizer, task.X_test, task.X)
         return model.predict(task.X_test)
 
-    return method
+    return Method(method, UNLABELLED)
 
 
-def _unlabelled(name: str, regressor: Any) -> Method:
-    """Make a method that also works without standards: the regressor gets the test spectra."""
+def _corrected(standardizer: Any, *, slow: bool = False) -> Method:
+    """Make a method of a correction as it is, without tuning."""
 
-    def method(task: Task, n: int) -> Array | None:
-        if n:
-            return _with_standards(name)(task, n)
-        return clone(regressor).fit(task.X, task.y, X_target=task.X_test).predict(task.X_test)
+    def method(task: Task, n: int) -> Array:
+        standards = task.standards(n)
+        source = _calibration(task)
+        model = correct_spectra(source, standardizer, standards.target, standards.source)
+        return model.predict(task.X_test)
 
-    return method
+    return Method(method, STANDARDS, slow)
 
 
-def _di_pls(task: Task, n: int) -> Array | None:
+def _regressor(regressor: Any) -> Method:
+    """Make a method of a regressor that takes whatever is known of the target."""
+
+    def method(task: Task, n: Budget) -> Array:
+        return clone(regressor).fit(task.X, task.y, **task.given(n)).predict(task.X_test)
+
+    return Method(method, BUDGETS)
+
+
+def _di_pls(task: Task, n: int) -> Array:
     """With no standards take preprocessing and LVs of the source model."""
     if n:
-        return _with_standards("di-PLS")(task, n)
+        return _compared("di-PLS").predict(task, n)
     predicted = np.empty_like(task.y_test)
     for view in _calibration(task).views():
         X_target = view.preprocessing.transform(task.X_test)
@@ -78,52 +96,42 @@ def _di_pls(task: Task, n: int) -> Array | None:
     return predicted
 
 
-def _default_pds(task: Task, n: int) -> Array | None:
-    if n == 0:
-        return None
-    pds, standards = PiecewiseDirectStandardization(), task.standards(n)
-    model = correct_spectra(_calibration(task), pds, standards.target, standards.source)
-    return model.predict(task.X_test)
-
-
-def _no_transfer(task: Task, n: int) -> Array:
+def _no_transfer(task: Task, n: Budget) -> Array:
     return task.source_model.predict(task.X_test)
 
 
-def _full_recalibration(task: Task, n: int) -> Array:
+def _full_recalibration(task: Task, n: Budget) -> Array:
     return PLSRegressionCV().fit(task.X_target, task.y).predict(task.X_test)
 
 
-def _target_only(task: Task, n: int) -> Array | None:
-    if n == 0:
-        return None
+def _target_only(task: Task, n: int) -> Array:
     standards = task.standards(n)
     return PLSRegressionCV(cv=5).fit(standards.target, standards.y).predict(task.X_test)
 
 
-def _pooled(task: Task, n: int) -> Array | None:
-    if n == 0:
-        return None
+def _pooled(task: Task, n: int) -> Array:
     standards = task.standards(n)
     X, y = np.vstack([task.X, standards.target]), np.vstack([task.y, standards.y])
     return PLSRegressionCV().fit(X, y).predict(task.X_test)
 
 
 METHODS: dict[str, Method] = {
-    **{name: _with_standards(name) for name in WITH_STANDARDS},
-    "no transfer": _no_transfer,
+    **{name: Method(predict, budgets) for name, (predict, budgets) in FOUNDATION.items()},
+    **{name: _compared(name) for name in WITH_STANDARDS},
+    "no transfer": Method(_no_transfer, ("none",)),
     "mean shift": _unpaired("mean shift", MeanShift()),
     "OT, linear": _unpaired("OT, linear", OptimalTransportStandardization("linear")),
-    "di-PLS": _di_pls,
-    "averaged PLS": _unlabelled("averaged PLS", AveragedPLS()),
-    "noise-aware ridge": _unlabelled("noise-aware ridge", DifferencePenalizedRidge()),
-    "TransferEnsemble": _unlabelled("TransferEnsemble", TransferEnsemble()),
-    "PDS, default": _default_pds,
-    "pooled PLS": _pooled,
-    "target standards only": _target_only,
-    "full recalibration": _full_recalibration,
+    "di-PLS": Method(_di_pls, UNLABELLED),
+    "averaged PLS": _regressor(AveragedPLS()),
+    "noise-aware ridge": _regressor(DifferencePenalizedRidge()),
+    "noise-aware ridge, physics prior": Method(physics_prior, BUDGETS),
+    "TransferEnsemble": _regressor(TransferEnsemble()),
+    "PDS, default": _corrected(PiecewiseDirectStandardization()),
+    "DS, chemotools": _corrected(chemotools.DirectStandardization(), slow=True),
+    "PDS, chemotools": _corrected(chemotools.PiecewiseDirectStandardization(), slow=True),
+    "pooled PLS": Method(_pooled, STANDARDS),
+    "target standards only": Method(_target_only, STANDARDS),
+    **{name: Method(predict, budgets, slow=True) for name, (predict, budgets) in SLOW.items()},
+    RECALIBRATION: Method(_full_recalibration, (ALL,)),
 }
-"""Name in the table -> method; a method returns None where it needs standards and has none."""
-
-WITHOUT_STANDARDS = ("no transfer", "full recalibration")
-"""Methods whose result does not depend on the number of standards."""
+"""Name in the table -> method."""

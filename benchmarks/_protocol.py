@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,18 @@ Array = NDArray[np.float64]
 SEEDS = {"corn": 20, "tablets": 10, "soil": 20}
 """Number of random splits of each set."""
 
-BUDGETS = (0, 3, 5, 10, 20)
-"""Numbers of standards; 0 means unlabelled test spectra of the target."""
+Budget = int | str
+
+STANDARDS = (3, 5, 10, 20)
+UNLABELLED = (0, *STANDARDS)
+BUDGETS: tuple[Budget, ...] = ("none", *UNLABELLED)
+"""Numbers of standards. 0 means unlabelled test spectra of the target, "none" no spectrum of it."""
+
+ALL = "all"
+"""The budget of a full recalibration: every calibration sample on the target, with its values."""
+
+ORDER = [str(budget) for budget in (*BUDGETS, ALL)]
+"""Budgets as tables write and sort them."""
 
 
 @dataclass
@@ -39,6 +50,12 @@ class Task:
     X_test: Array = field(repr=False)
     y_test: Array = field(repr=False)
     properties: list[str] = field(repr=False)
+    wavelengths: Array = field(repr=False)
+    """Where all spectra are recorded, nm."""
+    checkpoint: str = "small"
+    """Weights that the foundation methods read."""
+    encodings: dict[Any, Array] = field(default_factory=dict, repr=False)
+    """What those weights made of the spectra so far."""
 
     @cached_property
     def source_model(self) -> PLSRegressionCV:
@@ -48,12 +65,18 @@ class Task:
     @cached_property
     def selection(self) -> NDArray[np.intp]:
         """Kennard-Stone order of the calibration samples on their raw source spectra."""
-        return kennard_stone(self.X, max(BUDGETS))
+        return kennard_stone(self.X, max(STANDARDS))
 
     def standards(self, n: int) -> Standards:
         """Return the first n standards."""
         rows = self.selection[:n]
         return Standards(self.X[rows], self.X_target[rows], self.y[rows])
+
+    def given(self, budget: Budget) -> dict[str, Any]:
+        """Return what a regressor's ``fit`` may know of the target."""
+        if budget == "none":
+            return {}
+        return {"standards": self.standards(int(budget))} if budget else {"X_target": self.X_test}
 
 
 def tasks(dataset: str, n_seeds: int) -> Iterator[Task]:
@@ -72,7 +95,7 @@ def _corn(seed: int) -> Iterator[Task]:
             "corn", seed, source, target, group,
             corn.spectra[source][calibration], corn.y[calibration],
             corn.spectra[target][calibration], corn.spectra[target][test], corn.y[test],
-            list(corn.target_names),
+            list(corn.target_names), corn.wavelengths,
         )  # fmt: skip
 
 
@@ -88,6 +111,7 @@ def _tablets(seed: int) -> Iterator[Task]:
             "tablets", seed, source, target, "tablets",
             X[calibration], tablets.y[calibration], X_target[calibration],
             X_target[test], tablets.y[test], list(tablets.target_names),
+            tablets.wavelengths[channels],
         )  # fmt: skip
 
 
@@ -104,5 +128,5 @@ def _soil(seed: int) -> Iterator[Task]:
         yield Task(
             "soil", seed, source, target, "soil",
             X[calibration], soil.y[calibration], X_target[calibration],
-            X_target[test], soil.y[test], list(soil.target_names),
+            X_target[test], soil.y[test], list(soil.target_names), soil.wavelengths[channels],
         )  # fmt: skip

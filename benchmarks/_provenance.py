@@ -49,8 +49,12 @@ def provenance(*packages: str) -> dict[str, str]:
 
 
 def write_csv(name: str, rows: list[dict[str, Any]], *packages: str) -> Path:
-    """Write rows with their provenance to ``benchmarks/results/<name>.csv``."""
-    rows = [row | provenance(*packages) for row in rows]
+    """Write rows with their provenance to ``benchmarks/results/<name>.csv``.
+
+    Rows that bring a provenance of their own keep it.
+    """
+    here = provenance(*packages)
+    rows = [row | {key: row.get(key, value) for key, value in here.items()} for row in rows]
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.csv"
     with path.open("w", newline="") as file:

@@ -3,36 +3,33 @@
 from collections import defaultdict
 
 import numpy as np
+from _protocol import ORDER
+
+RECALIBRATION = "full recalibration"
 
 
 def score_rows(rows: list[dict]) -> list[dict]:
     """Return one row a group, method and number of standards.
 
     The score is the ratio of median RMSEPs over splits, geometric mean over pairs and properties;
-    q1 and q3 are the quartiles, over splits, of the same mean of the single splits' RMSEPs.
+    q1 and q3 are the quartiles, over splits, of the same mean of the single splits' RMSEPs. A
+    method that ran on some splits is compared with the recalibrations of these.
     """
     errors: dict[tuple, dict[tuple, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
-        key = (row["group"], row["method"], int(row["n"]))
+        key = (row["group"], row["method"], str(row["n"]))
         task = (row["source"], row["target"], row["property"])
         errors[key][task][int(row["seed"])] = float(row["rmsep"])
-    reference = {
-        (key[0], task): float(np.median(list(seeds.values())))
-        for key, by_task in errors.items()
-        if key[1] == "full recalibration"
-        for task, seeds in by_task.items()
-    }
+    recalibrations = {key[0]: by_task for key, by_task in errors.items() if key[1] == RECALIBRATION}
     scores = []
-    for (group, method, n), by_task in sorted(errors.items()):
-        medians = [
-            np.log(np.median(list(seeds.values())) / reference[group, task])
-            for task, seeds in by_task.items()
-        ]
-        splits = [
-            np.mean([np.log(e[seed] / reference[group, task]) for task, e in by_task.items()])
-            for seed in next(iter(by_task.values()))
-        ]
-        q1, q3 = np.exp(np.quantile(splits, [0.25, 0.75]))
+    for (group, method, n), by_task in sorted(errors.items(), key=_place):
+        medians, splits = [], defaultdict(list)
+        for task, found in by_task.items():
+            reference = np.median([recalibrations[group][task][seed] for seed in found])
+            medians.append(np.log(np.median(list(found.values())) / reference))
+            for seed, error in found.items():
+                splits[seed].append(np.log(error / reference))
+        q1, q3 = np.exp(np.quantile([np.mean(logs) for logs in splits.values()], [0.25, 0.75]))
         scores.append(
             {
                 "group": group, "method": method, "n": n,
@@ -43,9 +40,14 @@ def score_rows(rows: list[dict]) -> list[dict]:
     return scores
 
 
+def _place(item: tuple[tuple, dict]) -> tuple:
+    (group, method, n), _ = item
+    return group, method, ORDER.index(n)
+
+
 def print_table(scores: list[dict], methods: list[str]) -> None:
     """Print the scores as one table a group, a row a method, a column a number of standards."""
-    budgets = sorted({row["n"] for row in scores})
+    budgets = [n for n in ORDER if any(row["n"] == n for row in scores)]
     for group in sorted({row["group"] for row in scores}):
         print(f"\n{group:36}" + "".join(f"{n:>8}" for n in budgets))
         for method in methods:

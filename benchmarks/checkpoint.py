@@ -14,12 +14,12 @@ difference between both instruments.
 import argparse
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from _labelled import LABELLED, labelled
 from _pretraining_sets import load, take
 from _probes import chemistry_r2, instrument_accuracy, masked_error, simulated_instruments
 from _provenance import write_csv
@@ -32,10 +32,6 @@ from spectralfm.model_selection import kennard_stone
 from spectralfm.nn.encoder import SpectralEncoder
 from spectralfm.transfer import MeanShift
 
-LABELLED = (
-    "tecator", "gasoline", "cassava_ikeogu", "beer", "wheat_ohpl", "dough_cookies",
-    "tablets_dyrby_nir", "tablets_dyrby_raman", "raman_pufa", "carbs_raman", "fermentation_mir",
-)  # fmt: skip
 UNLABELLED = "rruff_ir", "ramanbiolib", "chemicals_raman_portable"
 MASKED = (
     "cassava_ikeogu", "wheat_ohpl", "tablets_dyrby_nir", "fruit_purees_mir", "fresh_meats_mir",
@@ -56,18 +52,6 @@ def halves(name: str) -> tuple[SpectraGroup, SpectraGroup]:
     order = np.random.default_rng(0).permutation(len(group.X))[: 2 * MOST]
     half = len(order) // 2
     return take(group, order[:half]), take(group, order[half:])
-
-
-def labelled(name: str) -> tuple[np.ndarray, np.ndarray, dict]:
-    """Return spectra and reference values of a set, and where the spectra were recorded."""
-    with np.load(Path(os.environ["SPECTRALFM_DATA"], f"labelled/{name}.npz")) as data:
-        X, axis, unit = data["X"].astype(float), data["axis"].astype(float), str(data["axis_unit"])
-        Y = data["Y"].astype(float).reshape(len(X), -1) if "Y" in data else np.zeros((len(X), 0))
-    sound = np.isfinite(X).all(1) & np.isfinite(Y).all(1)
-    place = {"wavenumbers": axis} if unit == "cm-1" else {"wavelengths": axis}
-    kinds = {"raman": "Raman", "mir": "MIR"}
-    kind = next((kinds[part] for part in name.split("_") if part in kinds), "NIR")
-    return X[sound], Y[sound], {**place, "modality": kind}
 
 
 def chemistry(checkpoint: str) -> Iterator[dict]:

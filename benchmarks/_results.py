@@ -1,0 +1,40 @@
+"""Read what the transfer benchmark has written: of all splits, or else of a quick run."""
+
+import csv
+from pathlib import Path
+
+from _protocol import ORDER, SEEDS
+from _provenance import RESULTS
+
+DEFAULT = "SpectralFM"
+"""The row of the default configuration."""
+
+GROUPS = ("corn->mp", "corn->m5", "tablets", "soil")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table, none where there is no such file."""
+    if not path.exists():
+        return []
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def table_of(dataset: str) -> tuple[Path, list[dict[str, str]]]:
+    """Return the table of a set, that of a quick run until the default has run on all splits."""
+    full = RESULTS / f"transfer_{dataset}.csv"
+    rows = read(full)
+    if any(row["method"] == DEFAULT for row in rows):
+        return full, rows
+    quick = RESULTS / f"transfer_{dataset}_quick.csv"
+    rows = read(quick)
+    if not rows:
+        raise SystemExit(f"run first: python benchmarks/transfer.py --dataset {dataset}")
+    return quick, rows
+
+
+def scores() -> dict[tuple[str, str, str], dict[str, str]]:
+    """Return the rows of all sets by group, method and number of standards."""
+    rows = [row for dataset in SEEDS for row in table_of(dataset)[1]]
+    rows.sort(key=lambda row: (GROUPS.index(row["group"]), ORDER.index(row["n"])))
+    return {(row["group"], row["method"], row["n"]): row for row in rows}
