@@ -18,7 +18,7 @@ from spectralfm.foundation import (
 )
 from spectralfm.foundation._regressor import NETWORK_CAUTION
 from spectralfm.transfer import DifferencePenalizedRidge
-from spectralfm.transfer._transfer_ensemble import cautious_ridge
+from spectralfm.transfer._families import cautious_ridge
 
 SLOW_SPLITS, SLOW_SPLITS_QUICK = 3, 1
 """On so many splits run the methods that take seconds a fit, and in a quick run."""

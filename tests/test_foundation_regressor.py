@@ -19,7 +19,7 @@ from spectralfm.foundation import (
 from spectralfm.foundation._regressor import NETWORK_WEIGHT, cautious_mean
 from spectralfm.foundation._ridge import fit_ridge, fit_weighted_ridge
 from spectralfm.transfer import DifferencePenalizedRidge, Standards, TransferEnsemble, Unpaired
-from spectralfm.transfer._transfer_ensemble import default_members, default_weights
+from spectralfm.transfer._families import default_members, default_weights
 
 WAVELENGTHS = np.linspace(1100, 2500, 60)
 PURE = np.exp(-(((WAVELENGTHS - np.array([[1300], [1450], [1930]])) / 90) ** 2))

@@ -13,8 +13,8 @@ from torch.nn.functional import mse_loss
 from .._validation import require_finite
 from ..transfer import DifferencePenalizedRidge, Standards, TransferEnsemble, Unpaired
 from ..transfer._base import TransferRegressor
+from ..transfer._families import CAUTION, cautious_ridge, default_members, default_weights
 from ..transfer._pairs import pair_up
-from ..transfer._transfer_ensemble import CAUTION, cautious_ridge, default_members, default_weights
 from ._calibration import CalibrationMixin
 from ._network_features import NetworkFeatures
 from ._ridge import fit_weighted_ridge
