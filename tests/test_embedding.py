@@ -51,7 +51,7 @@ def test_patches_are_a_convolution_over_all_scales():
         embed.position_proj.weight.zero_()
         embed.position_proj.bias.zero_()
     prepared = embed.prepare(spectra(), NIR)
-    tokens = embed.tokens(prepared)[:, 2:]
+    tokens = embed.tokens(prepared, embed.pieces(prepared))[:, 2:]
     bands = pywt.wavedec(prepared.seen.numpy(), "db4", level=4)
     weight, position = embed.patch_proj.weight, 0
     expected = embed.patch_proj.bias.expand(3, 127, 4)
@@ -76,7 +76,9 @@ def test_coefficients_lie_over_their_patch():
     base = embed.prepare(x, axis)
     for point in (400, 1000, 1640):
         line = base._replace(seen=x.index_fill(1, torch.tensor([point]), 1.0))
-        change = (embed.tokens(line) - embed.tokens(base))[0, 2:].norm(dim=1)
+        change = (embed.tokens(line, embed.pieces(line)) - embed.tokens(base, embed.pieces(base)))[
+            0, 2:
+        ].norm(dim=1)
         largest = int(change.argmax())
         assert largest * 16 - 8 <= point < largest * 16 + 40
         assert change[abs(torch.arange(127) - largest) > 4].max() < 0.2 * change.max()
@@ -139,7 +141,7 @@ def test_what_was_not_measured_is_marked_and_carries_nothing():
     assert not prepared.padding_mask[:, :2].any()
     assert (prepared.values[~covered] == 0).all()
     absent = prepared.padding_mask[0, 2:]
-    tokens = embed.tokens(prepared)[:, 2:]
+    tokens = embed.tokens(prepared, embed.pieces(prepared))[:, 2:]
     position = embed.position_proj(embed._position(prepared.axis))
     torch.testing.assert_close(tokens[:, absent], (embed.mask_token + position)[:, absent])
 

@@ -65,7 +65,7 @@ class FeatureMixin(EncoderMixin):
         return np.hstack([latents, X])
 
     def _read_latents(self, encoder: SpectralEncoder, encoding: Encoding) -> Tensor:
-        return latent_features(encoder, encoding, self.n_segments)
+        return latent_features(encoding, self.n_segments)
 
 
 def _own_gains(block: Array) -> Array:
@@ -83,15 +83,13 @@ def _one_gain(block: Array) -> Array:
     return np.full(block.shape[1], 1 / total if total > 0 else 0.0)
 
 
-def latent_features(encoder: SpectralEncoder, encoding: Encoding, n_segments: int) -> Tensor:
+def latent_features(encoding: Encoding, n_segments: int) -> Tensor:
     """Return the chemistry latent, the features for calibrations and the pooled tokens.
 
     Parameters
     ----------
-    encoder : SpectralEncoder
-        The encoder.
     encoding : Encoding
-        What it returned.
+        What the encoder returned.
     n_segments : int
         Number K of segments of the axis over which tokens are averaged; 0 for no tokens, at most
         one segment a token.

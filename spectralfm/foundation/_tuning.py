@@ -74,7 +74,7 @@ class Calibration(nn.Module):
     def forward(self, x: Tensor, axis: Tensor, modality: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (B, F) and the penalty on uneven use of the experts ()."""
         encoding = self.encoder(x, axis, modality)
-        return latent_features(self.encoder, encoding, self.n_segments), encoding.balance
+        return latent_features(encoding, self.n_segments), encoding.balance
 
 
 def fine_tune(

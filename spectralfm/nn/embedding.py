@@ -185,7 +185,8 @@ class SpectralEmbedding(nn.Module):
         Tensor of shape (B, N + 2, D)
             [CLS], [DOMAIN], then the patches from low to high wavenumbers.
         """
-        return self.tokens(self.prepare(x, axis, mask), modality)
+        spectra = self.prepare(x, axis, mask)
+        return self.tokens(spectra, self.pieces(spectra), modality)
 
     def prepare(self, x: Tensor, axis: Tensor, mask: Tensor | None = None) -> Prepared:
         """Resample, hide and normalise; see `forward`."""
@@ -230,9 +231,9 @@ class SpectralEmbedding(nn.Module):
         widths = torch.tensor([width + 1 for _, width, _ in self._windows()])
         return (gains[0] / gains).repeat_interleave(widths)
 
-    def tokens(self, spectra: Prepared, modality: Tensor | None = None) -> Tensor:
-        """Return the tokens (B, N + 2, D) of prepared spectra."""
-        h = self.patch_proj(self.pieces(spectra))  # (B, N, P) -> (B, N, D)
+    def tokens(self, spectra: Prepared, pieces: Tensor, modality: Tensor | None = None) -> Tensor:
+        """Return the tokens (B, N + 2, D) of prepared spectra and their pieces (B, N, P)."""
+        h = self.patch_proj(pieces)  # (B, N, P) -> (B, N, D)
         absent = spectra.hidden | spectra.padding_mask[:, 2:]
         h = torch.where(absent.unsqueeze(2), self.mask_token, h)
         axes = spectra.axis if spectra.axis.stride(0) else spectra.axis[:1]  # one, where shared

@@ -180,12 +180,13 @@ class SpectralEncoder(nn.Module):
         """
         spectra = self.embed.prepare(x, axis, mask)  # values on the grid: (B, G)
         padding = spectra.padding_mask if spectra.padding_mask.any() else None  # (B, N + 2)
-        h = self.embed.tokens(spectra, modality)  # (B, N + 2, D): wavelet bands -> patch tokens
+        pieces = self.embed.pieces(spectra)  # (B, N, P): wavelet bands, patch by patch
+        h = self.embed.tokens(spectra, pieces, modality)  # (B, N + 2, D)
         h = self.mamba(h, padding)  # (B, N + 2, D): long range, linear in N
         mixed, balance = self.moe(self.moe_norm(h), padding, share)  # (B, N + 2, D), ()
         h = self.transformer(h + mixed, padding)  # (B, N + 2, D)
         absent = spectra.padding_mask[:, 2:]
-        features = self.calibration(self.embed.pieces(spectra), h[:, 2:], absent)  # (B, N, F)
+        features = self.calibration(pieces, h[:, 2:], absent)  # (B, N, F)
         summary, detail = self.summary(h, features, spectra.padding_mask)  # (B, D), (B, K F)
         z = self.bottleneck(summary, detail, share)  # chem (B, Zc), inst (B, Zi)
         return Encoding(h, z.chem, z.inst, z.kl, balance, z, spectra, features)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ._preprocessing import standard_normal_variates
 from ._standards import Standards
 
 FEWEST = 8
@@ -53,9 +54,7 @@ def looks_paired(standards: Standards) -> bool:
 
 def _directions(spectra: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return differences from the mean of standard normal variates, of unit length."""
-    level = spectra - spectra.mean(axis=1, keepdims=True)
-    deviation = level.std(axis=1, keepdims=True)
-    variates = level / np.where(deviation > 0, deviation, 1.0)
+    variates = standard_normal_variates(spectra)
     centred = variates - variates.mean(axis=0)
     length = np.linalg.norm(centred, axis=1, keepdims=True)
     return centred / np.where(length > 0, length, 1.0)

@@ -92,3 +92,25 @@ def preprocess(view: TransformerMixin, X: Array, *, name: str = "X") -> Array:
     if isinstance(view, StandardNormalVariate):
         refuse_flat(X, name=name)
     return check_array(view.transform(X), dtype=np.float64, input_name=f"preprocessed {name}")
+
+
+def standard_normal_variates(X: Array) -> Array:
+    """Return spectra less their mean, over their deviation; flat ones stay flat.
+
+    For diagnoses, which must have an answer for every spectrum: SNV before a calibration refuses
+    flat ones.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels)
+        Spectra.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_channels)
+        Their variates.
+    """
+    centred = X - X.mean(axis=1, keepdims=True)
+    deviation = centred.std(axis=1, keepdims=True)
+    smallest = 10 * np.finfo(np.float64).eps * np.abs(X).max(axis=1, keepdims=True)
+    return centred / np.where(deviation > smallest, deviation, 1.0)

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
 
+from ._preprocessing import standard_normal_variates
+
 Array = NDArray[np.float64]
 
 N_COMPONENTS, N_FOLDS = 10, 10
@@ -43,7 +45,7 @@ class SourceDomain:
         n_components = min(N_COMPONENTS, len(X) // 3, X.shape[1] - 1)
         if X.shape[1] < FEWEST_CHANNELS or n_components < 1:
             return
-        X = _normalised(X)
+        X = standard_normal_variates(X)
         folds = KFold(min(N_FOLDS, len(X)), shuffle=True, random_state=0)
         left_out = [
             _residuals(PCA(n_components).fit(X[rows]), X[others]) for rows, others in folds.split(X)
@@ -62,16 +64,10 @@ class SourceDomain:
         """
         if np.isinf(self.limit):
             return np.zeros(len(X))
-        ratio = _residuals(self.pca, _normalised(X)) / max(self.limit, np.finfo(float).tiny)
+        ratio = _residuals(self.pca, standard_normal_variates(X)) / max(
+            self.limit, np.finfo(float).tiny
+        )
         return np.clip(np.log(np.maximum(ratio, 1.0)) / np.log(FOREIGN), 0.0, 1.0)
-
-
-def _normalised(X: Array) -> Array:
-    """Return standard normal variates; flat spectra stay flat."""
-    centred = X - X.mean(axis=1, keepdims=True)
-    deviation = centred.std(axis=1, keepdims=True)
-    smallest = 10 * np.finfo(np.float64).eps * np.abs(X).max(axis=1, keepdims=True)
-    return centred / np.where(deviation > smallest, deviation, 1.0)
 
 
 def _residuals(pca: PCA, X: Array) -> Array:

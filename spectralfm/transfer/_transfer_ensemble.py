@@ -228,12 +228,25 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
         return prior
 
     def _predict(self, X: Array) -> Array:
-        predictions = [member.predict(X) for _, member in self.members_]
-        y = np.einsum("kq,knq->nq", self.weights_, np.array(predictions))
         if self.cautious_ is None or self.domain_ is None:
-            return y
+            return self._mean(X)
         share = self.domain_.foreignness(X)[:, None]
-        return (1 - share) * y + share * self.cautious_.predict(X).reshape(y.shape)
+        y = np.zeros((len(X), self.weights_.shape[1]))
+        known, strange = share[:, 0] < 1, share[:, 0] > 0
+        if known.any():
+            y[known] = (1 - share[known]) * self._mean(X[known])
+        if strange.any():
+            cautious = self.cautious_.predict(X[strange]).reshape(-1, y.shape[1])
+            y[strange] += share[strange] * cautious
+        return y
+
+    def _mean(self, X: Array) -> Array:
+        """Return the weighted mean of the families; those without weight are not asked."""
+        y = np.zeros((len(X), self.weights_.shape[1]))
+        for (_, member), weights in zip(self.members_, self.weights_, strict=True):
+            if weights.any():
+                y += weights * member.predict(X).reshape(y.shape)
+        return y
 
 
 def _held_out(member: TransferRegressor, pairs: Pairs, X_target: Array | None) -> Array:
