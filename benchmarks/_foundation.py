@@ -16,9 +16,10 @@ from spectralfm.foundation import (
     SpectralFMStandardizer,
     TestTimeAdapter,
 )
-from spectralfm.foundation._regressor import NETWORK_CAUTION
+from spectralfm.foundation._network_ensemble import NETWORK_CAUTION
 from spectralfm.transfer import DifferencePenalizedRidge
 from spectralfm.transfer._families import cautious_ridge
+from spectralfm.transfer._preprocessing import shape_preprocessing
 
 SLOW_SPLITS, SLOW_SPLITS_QUICK = 3, 1
 """On so many splits run the methods that take seconds a fit, and in a quick run."""
@@ -66,8 +67,9 @@ def _network_member(task: Task, n: Budget) -> Array:
         return encoder._encode(X, _features)
 
     read = [FunctionTransformer(features)]
+    shape = shape_preprocessing(task.X.shape[1])
     cautious = cautious_ridge(NETWORK_CAUTION, read)
-    ridge = cautious if n == "none" else DifferencePenalizedRidge(preprocessing=read)
+    ridge = cautious if n == "none" else DifferencePenalizedRidge(preprocessing=[*shape, *read])
     return ridge.fit(task.X, task.y, **task.given(n)).predict(task.X_test)
 
 

@@ -255,7 +255,7 @@ def test_averages_all_combinations_with_the_weights():
     )
     standards = Standards(X[:5], ON_TARGET[:5])
     model.fit(X, Y, standards=standards)
-    assert len(model.settings_) == 3 * 2 * 2 * 3 and len(model.terms_) == 3
+    assert len(model.settings_) == 4 * 2 * 2 * 3 and len(model.terms_) == 4
     np.testing.assert_allclose(model.weights_.sum(axis=0), 1.0)
     expected, held_out, source = np.zeros((len(NEW), 2)), [], []
     for setting, weight in zip(model.settings_, model.weights_, strict=True):

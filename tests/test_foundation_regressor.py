@@ -16,10 +16,11 @@ from spectralfm.foundation import (
     SpectralFMRegressor,
     TestTimeAdapter,
 )
-from spectralfm.foundation._regressor import NETWORK_WEIGHT, cautious_mean
+from spectralfm.foundation._network_ensemble import NETWORK_CAUTION, NETWORK_WEIGHT, RIDGE_WEIGHT
 from spectralfm.foundation._ridge import fit_ridge, fit_weighted_ridge
 from spectralfm.transfer import DifferencePenalizedRidge, Standards, TransferEnsemble, Unpaired
-from spectralfm.transfer._families import default_members, default_weights
+from spectralfm.transfer._families import CAUTION, cautious_ridge, default_families
+from spectralfm.transfer._preprocessing import shape_preprocessing
 
 WAVELENGTHS = np.linspace(1100, 2500, 60)
 PURE = np.exp(-(((WAVELENGTHS - np.array([[1300], [1450], [1930]])) / 90) ** 2))
@@ -129,12 +130,20 @@ def test_the_stack_is_the_ensemble_with_the_network_as_a_member(model, data, kno
     }[known]
     model.set_params(stack=True).fit(X[:30], y[:30], **arguments)
     encoder = SpectralFMEncoder(model.checkpoint, wavelengths=WAVELENGTHS, output="features")
-    network = DifferencePenalizedRidge(preprocessing=[encoder])
-    weights = default_weights(5 * (known == "standards"), unseen=known == "nothing")
+    shape = shape_preprocessing(X.shape[1])
+    families = default_families(5 * (known == "standards"), known == "nothing", X.shape[1])
+    weight = NETWORK_WEIGHT
+    if known == "unlabelled":
+        families, weight = [("ridge", DifferencePenalizedRidge(), RIDGE_WEIGHT)], 1.0
+    families.append(("network", DifferencePenalizedRidge(preprocessing=[*shape, encoder]), weight))
+    cautious = [
+        ("spectra", cautious_ridge(CAUTION, shape)),
+        ("network", cautious_ridge(NETWORK_CAUTION, [encoder])),
+    ]
     ensemble = TransferEnsemble(
-        [*default_members(), ("network", network)],
-        prior_weights=[*weights, NETWORK_WEIGHT],
-        cautious=cautious_mean(encoder),
+        [family[:2] for family in families],
+        prior_weights=[family[2] for family in families],
+        cautious=TransferEnsemble(cautious, cautious=False),
     ).fit(X[:30], y[:30], **arguments)
     np.testing.assert_allclose(model.predict(X_target), ensemble.predict(X_target), rtol=1e-9)
     assert model.ensemble_.weights_[-1].min() > 0

@@ -18,7 +18,7 @@ def test_pairs_are_recognised_and_shuffled_rows_mostly_not(n):
         rows = rng.permutation(60)[:n]
         assert looks_paired(Standards(X[rows], X_TARGET[rows]))
         passed += looks_paired(Standards(X[rows], X_TARGET[rng.permutation(rows)]))
-    assert passed <= 6  # 5 % of 40 and luck
+    assert passed <= 9  # 5 % of 40 in each of two views, and luck
 
 
 def test_the_share_of_orders_is_counted(monkeypatch):

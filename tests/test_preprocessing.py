@@ -13,7 +13,13 @@ from spectralfm.transfer import (
     Standards,
     TransferEnsemble,
 )
-from spectralfm.transfer._preprocessing import default_preprocessing, fitted_views, preprocess
+from spectralfm.transfer._preprocessing import (
+    averaged_preprocessing,
+    default_preprocessing,
+    fitted_views,
+    preprocess,
+    shape_preprocessing,
+)
 
 RNG = np.random.default_rng(4)
 X = 1.0 + RNG.random((12, 20))
@@ -23,18 +29,44 @@ AVERAGING = [AveragedPLS(max_components=3), DifferencePenalizedRidge()]
 ALL = [*AVERAGING, PLSRegressionCV(max_components=3, preprocessing=[StandardNormalVariate()])]
 
 
+VIEWS = (default_preprocessing, averaged_preprocessing, shape_preprocessing)
+
+
 def with_flat_row(value, row=3):
     spectra = X.copy()
     spectra[row] = value
     return spectra
 
 
-@pytest.mark.parametrize(("n_channels", "n_views"), [(1, 1), (9, 1), (10, 2), (14, 2), (15, 3)])
-def test_default_views(n_channels, n_views):
-    views = default_preprocessing(n_channels)
-    assert len(views) == n_views
-    for view in views:
-        assert preprocess(view.fit(X[:, :n_channels]), X[:, :n_channels]).shape == (12, n_channels)
+@pytest.mark.parametrize(
+    ("n_channels", "counts"),
+    [(1, (1, 1, 1)), (9, (1, 1, 1)), (10, (2, 2, 1)), (14, (2, 2, 1)), (15, (3, 3, 1)),
+     (20, (3, 3, 1)), (21, (3, 4, 2))],
+)  # fmt: skip
+def test_default_views(n_channels, counts):
+    wide = np.hstack([X, X[:, :1]])[:, :n_channels]
+    for views, count in zip(VIEWS, counts, strict=True):
+        found = views(n_channels)
+        assert len(found) == count
+        for view in found:
+            assert preprocess(view.fit(wide), wide).shape == (12, n_channels)
+
+
+def test_shapes_have_neither_scale_nor_baseline():
+    smooth = RNG.random((5, 1)) * np.sin(np.linspace(0, 7, 60)) ** 2 + 0.1
+    slope, curvature = fitted_views(None, smooth, shape_preprocessing)
+    np.testing.assert_allclose(
+        preprocess(slope, 3 * smooth + 1), preprocess(slope, smooth), atol=1e-12
+    )
+    tilted = smooth + np.linspace(0, 2, 60) + 1
+    np.testing.assert_allclose(
+        preprocess(curvature, tilted), preprocess(curvature, smooth), atol=1e-12
+    )
+    # The second derivative of x^2 / 2 a channel is 1, and the first of x is 1.
+    channels = np.arange(60.0)[None]
+    np.testing.assert_allclose(preprocess(curvature, channels**2 / 2), 1, atol=1e-9)
+    slope_only = averaged_preprocessing(60)[1].fit(channels)
+    np.testing.assert_allclose(preprocess(slope_only, channels), 1, atol=1e-12)
 
 
 def test_a_constant_tenth_has_a_standard_deviation():
@@ -81,11 +113,15 @@ def test_constant_spectra_pass_without_snv(estimator):
     assert np.isfinite(type(estimator)().fit(narrow, Y).predict(narrow)).all()
 
 
-@pytest.mark.filterwarnings("ignore:Standard deviation is zero in SNV")
-@pytest.mark.filterwarnings("ignore:invalid value encountered in divide")
 def test_results_that_are_not_finite_are_refused():
-    view = make_pipeline(StandardNormalVariate()).fit(X)
+    view = FunctionTransformer(lambda X: X * np.where(X == 1, np.nan, 1)).fit(X)
     with pytest.raises(ValueError, match="preprocessed X contains NaN"):
+        preprocess(view, with_flat_row(1.0))
+
+
+def test_constant_spectra_before_snv_in_a_pipeline():
+    view = make_pipeline(StandardNormalVariate(), StandardScaler()).fit(X)
+    with pytest.raises(ValueError, match=r"X has constant spectra at row\(s\) 3: SNV"):
         preprocess(view, with_flat_row(1.0))
 
 

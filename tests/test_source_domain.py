@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.signal import savgol_filter
 
 from spectralfm.transfer._source_domain import FOREIGN, SourceDomain
 
@@ -35,9 +36,18 @@ def test_scale_and_offset_do_not_count():
     np.testing.assert_allclose(domain.foreignness(1.3 * new + 0.2), domain.foreignness(new))
 
 
-def test_the_limit_is_the_quantile_of_left_out_residuals():
+def variates(spectra):
+    return (spectra - spectra.mean(1, keepdims=True)) / spectra.std(1, keepdims=True)
+
+
+def curvature(spectra):
+    return savgol_filter(spectra, 21, 3, deriv=2, mode="interp")
+
+
+@pytest.mark.parametrize(("view", "read"), [(0, np.asarray), (1, curvature)])
+def test_the_limit_is_the_quantile_of_left_out_residuals(view, read):
     """Recomputed with explicit projections, every fold apart."""
-    normal = (X - X.mean(1, keepdims=True)) / X.std(1, keepdims=True)
+    normal = variates(read(X))
     order = np.random.RandomState(0).permutation(60)  # KFold's own order
     left_out = np.empty(60)
     for fold in order.reshape(10, 6):
@@ -46,17 +56,19 @@ def test_the_limit_is_the_quantile_of_left_out_residuals():
         centred = normal[fold] - rest.mean(0)
         left_out[fold] = np.square(centred).sum(1) - np.square(centred @ directions.T).sum(1)
     limit = (1 + 10 / 60) * np.quantile(left_out, 0.95)
-    assert SourceDomain(X).limit == pytest.approx(limit)
+    assert SourceDomain(X).views[view][1] == pytest.approx(limit)
 
 
 def test_the_share_grows_with_the_logarithm_of_the_residual():
     domain = SourceDomain(X)
     fringes = np.linspace(0, 0.02, 30)[:, None] * np.sin(np.arange(120))
     new = spectra(30) + fringes
-    normal = (new - new.mean(1, keepdims=True)) / new.std(1, keepdims=True) - domain.pca.mean_
-    directions = domain.pca.components_
-    squared = np.square(normal).sum(1) - np.square(normal @ directions.T).sum(1)
-    expected = np.log(squared / domain.limit) / np.log(FOREIGN)
+    ratios = []
+    for (pca, limit), spectra_ in zip(domain.views, (new, curvature(new)), strict=True):
+        normal = variates(spectra_) - pca.mean_
+        squared = np.square(normal).sum(1) - np.square(normal @ pca.components_.T).sum(1)
+        ratios.append(squared / limit)
+    expected = np.log(np.max(ratios, axis=0)) / np.log(FOREIGN)
     assert expected.min() < 0 and expected.max() > 1 and np.any((expected > 0) & (expected < 1))
     np.testing.assert_allclose(domain.foreignness(new), expected.clip(0, 1), atol=1e-8)
 

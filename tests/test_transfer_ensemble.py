@@ -17,6 +17,8 @@ from spectralfm.transfer import (
     TransferEnsemble,
     Unpaired,
 )
+from spectralfm.transfer._families import cautious_ridge
+from spectralfm.transfer._preprocessing import shape_preprocessing
 
 RNG = np.random.default_rng(8)
 PURE = np.exp(-0.5 * ((np.arange(30) - np.array([[6], [14], [23]])) / 4) ** 2)
@@ -52,7 +54,7 @@ def test_weighted_mean_of_its_members():
         source_error.append(member.source_error_)
     np.testing.assert_allclose(model.standards_error_, standards_error, rtol=1e-9)
     np.testing.assert_allclose(model.source_error_, source_error, rtol=1e-9)
-    errors = np.array(standards_error) + 5 / 5 * np.array(source_error)
+    errors = np.array(standards_error) + 2 / 5 * np.array(source_error)
     prior = np.array([1.0, 2.0, 0.5])[:, None]
     weights = prior * np.exp(-0.4 * 5 * (errors / errors.min(axis=0) - 1))
     np.testing.assert_allclose(model.weights_, weights / weights.sum(axis=0), rtol=1e-7)
@@ -82,11 +84,19 @@ def test_prior_weights_must_fit_the_members(prior):
         TransferEnsemble(members(), prior_weights=prior).fit(X, Y, standards=STANDARDS)
 
 
-def test_the_default_halves_the_family_that_leans_on_the_target():
-    model = TransferEnsemble(min_standards=6).fit(X, Y, standards=STANDARDS)
+@pytest.mark.parametrize(("n", "learned"), [(5, 0.125), (12, 1.0)])
+def test_weights_of_the_default_families(n, learned):
+    model = TransferEnsemble(min_standards=13).fit(X, Y, standards=Standards(X[:n], ON_TARGET[:n]))
     shares = dict(zip([name for name, _ in model.members_], model.weights_[:, 0], strict=True))
-    assert shares["target"] == pytest.approx(0.5 / 5.5)
-    assert shares["ridge"] == pytest.approx(1 / 5.5)
+    prior = {"mapped": learned, "local": learned, "invariant": 1, "ridge": 3, "target": learned / 2}
+    assert shares == pytest.approx({name: w / sum(prior.values()) for name, w in prior.items()})
+
+
+def test_weights_given_to_the_default_families():
+    model = TransferEnsemble(prior_weights=[0, 0, 1, 0, 0]).fit(X, Y, standards=STANDARDS)
+    np.testing.assert_array_equal(
+        model.predict(NEW), dict(model.members_)["invariant"].predict(NEW)
+    )
 
 
 class Recorder(DomainInvariantPLS):
@@ -151,16 +161,15 @@ def test_default_families_without_standards():
         model = TransferEnsemble().fit(X, Y, **known)
         return dict(zip([name for name, _ in model.members_], model.weights_[:, 0], strict=True))
 
-    assert {name for name, share in shares().items() if share} == {"mapped", "ridge"}
+    assert shares() == {"pls": 0.5, "ridge": 0.5}
     unlabelled = shares(X_target=Unpaired(ON_TARGET[10:20]))
-    assert {name for name, share in unlabelled.items() if share} == {"ridge"}
+    assert unlabelled == pytest.approx({"ridge": 1 / 3, "shape": 2 / 3})
 
 
 def test_strange_spectra_are_predicted_with_caution():
     model = TransferEnsemble(members()).fit(X, Y)
     plain = TransferEnsemble(members(), cautious=False).fit(X, Y)
-    floors = [4096 * floor for floor in DifferencePenalizedRidge().noise_floors]
-    careful = DifferencePenalizedRidge(noise_floors=floors).fit(X, Y)
+    careful = cautious_ridge(1024, shape_preprocessing(X.shape[1])).fit(X, Y)
     strange = NEW + 0.5 * np.sin(1.7 * np.arange(NEW.shape[1]))
     np.testing.assert_allclose(model.domain_.foreignness(strange), 1)
     np.testing.assert_allclose(model.predict(strange), careful.predict(strange))

@@ -6,16 +6,15 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from torch.nn.functional import mse_loss
 
 from .._validation import require_finite
-from ..transfer import DifferencePenalizedRidge, Standards, TransferEnsemble, Unpaired
+from ..transfer import Standards, Unpaired
 from ..transfer._base import TransferRegressor
-from ..transfer._families import CAUTION, cautious_ridge, default_members, default_weights
 from ..transfer._pairs import pair_up
 from ._calibration import CalibrationMixin
+from ._network_ensemble import NetworkEnsemble
 from ._network_features import NetworkFeatures
 from ._ridge import fit_weighted_ridge
 
@@ -23,13 +22,6 @@ Array = NDArray[np.float64]
 
 LATENT_WEIGHTS = (0.0, 0.01, 0.1, 1.0)
 """Factors tried on latents and tokens: sharp calibrations need the spectrum free of their noise."""
-
-
-NETWORK_WEIGHT = 0.25
-"""Weight of the network among the families of the stack before the standards speak."""
-
-NETWORK_CAUTION = 256.0
-"""Factor on the noise floors of the network's ridge where nothing of the target was seen."""
 
 
 class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
@@ -276,15 +268,7 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
         self, X: Array, y: Array, standards: Standards | None, X_target: Array | None
     ) -> None:
         """Fit the classical families and the noise-aware ridge on the network's features."""
-        features = NetworkFeatures(FrozenEstimator(self))
-        network = DifferencePenalizedRidge(preprocessing=[features])
-        n_standards = 0 if standards is None else len(standards.source)
-        weights = default_weights(n_standards, unseen=X_target is None)
-        self.ensemble_ = TransferEnsemble(
-            [*default_members(), ("network", network)],
-            prior_weights=[*weights, NETWORK_WEIGHT],
-            cautious=cautious_mean(features),
-        )
+        self.ensemble_ = NetworkEnsemble(NetworkFeatures(FrozenEstimator(self)))
         unlabelled = None if X_target is None else Unpaired(X_target)
         self.ensemble_.fit(X, y, standards=standards, X_target=unlabelled)
 
@@ -293,23 +277,3 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
             return self.ensemble_.predict(X).reshape(len(X), -1)
         Z = self._scaled(self._features(X)) - self.feature_shift_
         return Z @ self.coef_ + self.intercept_
-
-
-def cautious_mean(features: TransformerMixin) -> TransferEnsemble:
-    """Return the mean of the cautious ridges on spectra and on features of the network.
-
-    Parameters
-    ----------
-    features : transformer
-        Reads the features.
-
-    Returns
-    -------
-    TransferEnsemble
-        Both, of equal weight.
-    """
-    members: list[tuple[str, TransferRegressor]] = [
-        ("spectra", cautious_ridge(CAUTION)),
-        ("network", cautious_ridge(NETWORK_CAUTION, [features])),
-    ]
-    return TransferEnsemble(members, cautious=False)

@@ -15,7 +15,7 @@ from ._base import SpectraStandardizer
 from ._folds import joint_folds
 from ._pairs import Pairs
 from ._pls_path import PLSFits, PLSPath
-from ._preprocessing import fitted_views, preprocess
+from ._preprocessing import averaged_preprocessing, fitted_views, preprocess
 
 Array = NDArray[np.float64]
 
@@ -45,8 +45,8 @@ class AveragedPLS(AveragingRegressor):
     use_target : bool, default=False
         Whether labelled standards join the calibration set with their target spectra.
     preprocessing : list of transformers, default=None
-        Views of the spectra to average over, fitted on the source. None means none, SNV and first
-        derivative.
+        Views of the spectra to average over, fitted on the source. None means none, first
+        derivative, first derivative of SNV, and second derivative.
     cv : int, default=10
         Folds of the cross-validation, at least 2. A standard and its row in the calibration set
         are left out together, replicates of a standard too; up to ``cv`` standards each is alone
@@ -145,7 +145,7 @@ class AveragedPLS(AveragingRegressor):
             weights = np.zeros(1)
         if pairs.n_distinct < 3:  # a single one would be left to learn a correction from
             standardizers = [None]
-        for view in fitted_views(self.preprocessing, pairs.X):
+        for view in fitted_views(self.preprocessing, pairs.X, averaged_preprocessing):
             read = partial(preprocess, view)
             X, source, target = read(pairs.X), pairs.source, pairs.target
             if len(source):

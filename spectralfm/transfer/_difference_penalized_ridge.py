@@ -14,7 +14,7 @@ from .._validation import check_matrix, check_same_channels
 from ._averaging import AveragingRegressor, Candidates, View, not_negative
 from ._left_out_standards import left_out_together, residuals_without
 from ._pairs import Pairs
-from ._preprocessing import fitted_views, preprocess
+from ._preprocessing import averaged_preprocessing, fitted_views, preprocess
 from ._ridge_system import WeightedRidgeSystem
 
 Array = NDArray[np.float64]
@@ -47,17 +47,17 @@ class DifferencePenalizedRidge(AveragingRegressor):
     standards_weights : sequence of float, default=(0, 1)
         :math:`\beta \ge 0`, one or more: how many calibration samples a labelled standard counts
         for. Large values make a calibration of the target alone, with the source as a prior.
-    noise_floors : sequence of float, default=(4, 16, 64, 256)
+    noise_floors : sequence of float, default=(1, 4, 16, 64, 256)
         :math:`\gamma > 0`, without unit, one or more.
     preprocessing : list of transformers, default=None
-        Views of the spectra to average over, fitted on the source. None means none, SNV and first
-        derivative.
+        Views of the spectra to average over, fitted on the source. None means none, first
+        derivative, first derivative of SNV, and second derivative.
     prior : array-like of shape (n_directions, n_channels), default=None
         Rows ``L``: spectra differences between instruments to be expected, absorbance units, such
         that ``L.T @ L`` is their covariance.
     prior_dof : float, default=3
         :math:`\nu \ge 0`, number of imagined standards by which the penalty is damped.
-    n_components : int, default=10
+    n_components : int, default=20
         Components of ``X`` outside which the differences count as noise, at least 0; at most a
         third of the calibration spectra are used.
     weigh_by : {"both", "standards"}, default="both"
@@ -145,11 +145,11 @@ class DifferencePenalizedRidge(AveragingRegressor):
         *,
         difference_penalties: Sequence[float] = (0.1, 1.0, 10.0, 100.0),
         standards_weights: Sequence[float] = (0.0, 1.0),
-        noise_floors: Sequence[float] = (4.0, 16.0, 64.0, 256.0),
+        noise_floors: Sequence[float] = (1.0, 4.0, 16.0, 64.0, 256.0),
         preprocessing: list[Any] | None = None,
         prior: ArrayLike | None = None,
         prior_dof: float = 3.0,
-        n_components: int = 10,
+        n_components: int = 20,
         weigh_by: str = "both",
     ) -> None:
         self.difference_penalties = difference_penalties
@@ -169,7 +169,7 @@ class DifferencePenalizedRidge(AveragingRegressor):
         if self.prior is not None:
             prior = check_matrix(self.prior, name="prior")
             check_same_channels(prior.shape[1], pairs.X.shape[1], name="prior", of="X")
-        for view in fitted_views(self.preprocessing, pairs.X):
+        for view in fitted_views(self.preprocessing, pairs.X, averaged_preprocessing):
             yield self._ridge_path(view, pairs, X_target, prior)
 
     def _ridge_path(

@@ -3,31 +3,62 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sklearn.base import clone
+
 from ._averaged_pls import AveragedPLS
 from ._base import TransferRegressor
 from ._difference_penalized_ridge import DifferencePenalizedRidge
 from ._piecewise_direct_standardization import PiecewiseDirectStandardization
+from ._preprocessing import shape_preprocessing
 from ._ridge_direct_standardization import RidgeDirectStandardization
 
 Members = Sequence[tuple[str, TransferRegressor]]
+Families = list[tuple[str, TransferRegressor, float]]
 
-CAUTION = 4096.0
-"""Factor on the noise floors of the cautious ridge: they stand for all by which instruments may
-differ, not for noise."""
+ENOUGH_STANDARDS = 10
+"""With fewer, families that learn a map from standards count for less, by the cube of the
+share."""
+
+FEW_COMPONENTS = 10
+"""Components outside which spectra are noise where no standards tell, and to a calibration of the
+target: twice as many leave a floor too low."""
+
+CAUTIOUS_FLOORS = (4.0, 16.0, 64.0, 256.0)
+CAUTION = 1024.0
+"""Noise floors of the cautious ridge and a factor on them: they stand for all by which instruments
+may differ, not for noise."""
 
 
-def default_members() -> list[tuple[str, TransferRegressor]]:
-    """Return the families averaged by default.
+def default_families(n_standards: int, unseen: bool, n_channels: int) -> Families:
+    """Return the families averaged by default, with their weights before the standards speak.
+
+    Parameters
+    ----------
+    n_standards : int
+        Number of standards.
+    unseen : bool
+        Whether there are no unlabelled spectra of the target either.
+    n_channels : int
+        Number of channels of the spectra.
 
     Returns
     -------
-    list of (str, TransferRegressor)
-        "mapped": averaged PLS on spectra mapped to the source as a whole; "local": the same channel
-        by channel; "invariant": averaged PLS that ignores the paired differences, standards
-        included; "both": mapped and invariant combined; "ridge": the noise-aware ridge; "target":
-        the same with standards outweighing the calibration set.
+    list of (str, TransferRegressor, float)
+        With standards "mapped": averaged PLS on spectra mapped to the source as a whole; "local":
+        the same channel by channel; "invariant": averaged PLS that ignores the paired differences,
+        standards included; "ridge": the noise-aware ridge, of weight 3; "target": the same with
+        standards outweighing the calibration set, of half weight. Of ``n_standards`` below 10 maps
+        and target are learned badly. With unlabelled spectra alone the noise-aware ridge, and, of
+        twice its weight, "shape": the same on derivatives that offset and gain do not reach. With
+        neither averaged PLS, "pls", and the ridge.
     """
-    differences = (0.3, 1.0, 3.0)
+    if not n_standards:
+        ridge = DifferencePenalizedRidge(n_components=FEW_COMPONENTS)
+        if unseen:
+            return [("pls", AveragedPLS(), 1.0), ("ridge", ridge, 1.0)]
+        shape = clone(ridge).set_params(preprocessing=shape_preprocessing(n_channels))
+        return [("ridge", ridge, 0.5), ("shape", shape, 1.0)]
+    learned = min(1.0, n_standards / ENOUGH_STANDARDS) ** 3
     maps = [RidgeDirectStandardization(ridge) for ridge in (1e-4, 1e-3, 1e-2, 1e-1)]
     local_maps = [
         PiecewiseDirectStandardization(
@@ -36,62 +67,30 @@ def default_members() -> list[tuple[str, TransferRegressor]]:
         for half_width in (3, 10)
         for alpha in (1e-3, 1e-2, 1e-1)
     ]
+    invariant = AveragedPLS(difference_weights=(0.3, 1.0, 3.0), use_target=True)
+    target = DifferencePenalizedRidge(
+        difference_penalties=(0.1, 1.0, 10.0),
+        standards_weights=(1.0, 10.0, 100.0, 1000.0),
+        n_components=FEW_COMPONENTS,
+        weigh_by="standards",
+    )
     return [
-        ("mapped", AveragedPLS(standardizer=maps)),
-        ("local", AveragedPLS(standardizer=local_maps)),
-        ("invariant", AveragedPLS(difference_weights=differences, use_target=True)),
-        (
-            "both",
-            AveragedPLS(
-                standardizer=RidgeDirectStandardization(),
-                difference_weights=differences,
-                use_target=True,
-            ),
-        ),
-        ("ridge", DifferencePenalizedRidge()),
-        (
-            "target",
-            DifferencePenalizedRidge(
-                difference_penalties=(0.1, 1.0, 10.0),
-                standards_weights=(1.0, 10.0, 100.0, 1000.0),
-                weigh_by="standards",
-            ),
-        ),
+        ("mapped", AveragedPLS(standardizer=maps), learned),
+        ("local", AveragedPLS(standardizer=local_maps), learned),
+        ("invariant", invariant, 1.0),
+        ("ridge", DifferencePenalizedRidge(), 3.0),
+        ("target", target, 0.5 * learned),
     ]
 
 
-def default_weights(n_standards: int, unseen: bool) -> list[float]:
-    """Return the weights of the default families before the standards speak.
-
-    Parameters
-    ----------
-    n_standards : int
-        Number of standards.
-    unseen : bool
-        Whether there are no unlabelled spectra of the target either.
-
-    Returns
-    -------
-    list of float
-        In the order of `default_members`. Without standards those that correct or lean on the
-        target are averaged PLS or the ridge again; with unlabelled spectra alone averaged PLS after
-        a mean shift is no match for the ridge.
-    """
-    if n_standards:
-        return [1.0, 1.0, 1.0, 1.0, 1.0, 0.5]
-    return [float(unseen), 0.0, 0.0, 0.0, 1.0, 0.0]
-
-
-def cautious_ridge(
-    factor: float, preprocessing: list[Any] | None = None
-) -> DifferencePenalizedRidge:
+def cautious_ridge(factor: float, preprocessing: list[Any]) -> DifferencePenalizedRidge:
     """Return a ridge for instruments of which nothing is known.
 
     Parameters
     ----------
     factor : float
-        On the default noise floors, > 0.
-    preprocessing : list of transformers, optional
+        On the noise floors 4 to 256, > 0.
+    preprocessing : list of transformers
         As in `DifferencePenalizedRidge`.
 
     Returns
@@ -99,5 +98,7 @@ def cautious_ridge(
     DifferencePenalizedRidge
         The ridge.
     """
-    floors = [factor * floor for floor in DifferencePenalizedRidge().noise_floors]
-    return DifferencePenalizedRidge(noise_floors=floors, preprocessing=preprocessing)
+    floors = [factor * floor for floor in CAUTIOUS_FLOORS]
+    return DifferencePenalizedRidge(
+        noise_floors=floors, n_components=FEW_COMPONENTS, preprocessing=preprocessing
+    )

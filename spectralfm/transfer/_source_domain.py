@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
 
-from ._preprocessing import standard_normal_variates
+from ._preprocessing import diagnostic_views, standard_normal_variates
 
 Array = NDArray[np.float64]
 
@@ -28,11 +28,12 @@ FEWEST_CHANNELS = 10
 class SourceDomain:
     r"""Residuals of spectra outside the main components of the calibration spectra.
 
-    .. math:: u(x) = \operatorname{clip}\big(\log(Q(x) / L) / \log 3,\; 0,\; 1\big), \qquad
-              L = (1 + 10 / N)\, Q_{95}
+    .. math:: u(x) = \max_v \operatorname{clip}\big(\log(Q_v(x) / L_v) / \log 3,\; 0,\; 1\big),
+              \qquad L_v = (1 + 10 / N)\, Q_{v,95}
 
-    where Q is the squared residual of the spectrum as standard normal variate, and :math:`Q_{95}`
-    the 95 % quantile of the N calibration spectra, each left out.
+    where Q is the squared residual of the spectrum as standard normal variate, or as that of its
+    second derivative, and :math:`Q_{95}` the 95 % quantile of the N calibration spectra, each left
+    out.
 
     Parameters
     ----------
@@ -41,18 +42,19 @@ class SourceDomain:
     """
 
     def __init__(self, X: Array) -> None:
-        self.limit = np.inf
         n_components = min(N_COMPONENTS, len(X) // 3, X.shape[1] - 1)
+        self.views: list[tuple[PCA, float]] = []
         if X.shape[1] < FEWEST_CHANNELS or n_components < 1:
             return
-        X = standard_normal_variates(X)
-        folds = KFold(min(N_FOLDS, len(X)), shuffle=True, random_state=0)
-        left_out = [
-            _residuals(PCA(n_components).fit(X[rows]), X[others]) for rows, others in folds.split(X)
-        ]
-        widened = 1 + FEW_SAMPLES / len(X)
-        self.limit = widened * float(np.quantile(np.concatenate(left_out), CONFIDENCE))
-        self.pca = PCA(n_components).fit(X)
+        for spectra in _variates(X):
+            folds = KFold(min(N_FOLDS, len(X)), shuffle=True, random_state=0).split(X)
+            left_out = [
+                _residuals(PCA(n_components).fit(spectra[rows]), spectra[others])
+                for rows, others in folds
+            ]
+            limit = (1 + FEW_SAMPLES / len(X)) * np.quantile(np.concatenate(left_out), CONFIDENCE)
+            smallest = np.finfo(float).tiny
+            self.views.append((PCA(n_components).fit(spectra), max(float(limit), smallest)))
 
     def foreignness(self, X: Array) -> Array:
         """Return u of spectra, (n_samples,): 0 like those of the source, 1 of another instrument.
@@ -62,12 +64,15 @@ class SourceDomain:
         X : ndarray of shape (n_samples, n_channels)
             Spectra.
         """
-        if np.isinf(self.limit):
-            return np.zeros(len(X))
-        ratio = _residuals(self.pca, standard_normal_variates(X)) / max(
-            self.limit, np.finfo(float).tiny
-        )
-        return np.clip(np.log(np.maximum(ratio, 1.0)) / np.log(FOREIGN), 0.0, 1.0)
+        largest = np.ones(len(X))
+        if self.views:
+            for (pca, limit), spectra in zip(self.views, _variates(X), strict=True):
+                largest = np.maximum(largest, _residuals(pca, spectra) / limit)
+        return np.minimum(np.log(largest) / np.log(FOREIGN), 1.0)
+
+
+def _variates(X: Array) -> list[Array]:
+    return [standard_normal_variates(view) for view in diagnostic_views(X)]
 
 
 def _residuals(pca: PCA, X: Array) -> Array:

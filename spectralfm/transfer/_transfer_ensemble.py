@@ -13,13 +13,14 @@ from sklearn.utils.metaestimators import _BaseComposition
 
 from ._averaging import AveragingRegressor, error_weights, not_negative
 from ._base import TransferRegressor
-from ._families import CAUTION, Members, cautious_ridge, default_members, default_weights
+from ._families import CAUTION, Families, Members, cautious_ridge, default_families
 from ._pairing import looks_paired
 from ._pairs import Pairs, pair_up
+from ._preprocessing import shape_preprocessing
 from ._source_domain import SourceDomain
 from ._standards import Standards
 
-SOURCE_STANDARDS = 5
+SOURCE_STANDARDS = 2
 """How many standards the error on the source counts for."""
 
 
@@ -31,22 +32,24 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
 
     .. math:: \hat y = \sum_k w_k \hat y_k, \qquad
         w_k \propto p_k \exp\left(-s\, n (e_k / \min e - 1)\right), \qquad
-        e_k = \mathrm{RMSE}_{k,t} + \tfrac5n \mathrm{RMSE}_{k,s}
+        e_k = \mathrm{RMSE}_{k,t} + \tfrac2n \mathrm{RMSE}_{k,s}
 
     for each property, where :math:`\mathrm{RMSE}_{k,t}` is the error of the n standards, each
     predicted by family k fitted without it, and :math:`\mathrm{RMSE}_{k,s}` the cross-validated
-    error of the family on the source, which counts as much as 5 standards.
+    error of the family on the source, which counts as much as 2 standards.
 
     Parameters
     ----------
     members : list of (str, estimator), default=None
-        Families: estimators with ``fit(X, y, *, standards, X_target)``. None means a map of whole
-        spectra, a local one, an invariance to the paired differences, map and invariance combined,
-        the noise-aware ridge and a calibration that leans on the target.
+        Families: estimators with ``fit(X, y, *, standards, X_target)``. None means, with standards,
+        a map of whole spectra, a local one, an invariance to the paired differences, the
+        noise-aware ridge and a calibration that leans on the target; with unlabelled target spectra
+        alone the ridge on all views and on those without scale and baseline; with nothing of the
+        target averaged PLS and the ridge.
     prior_weights : sequence of float, default=None
-        Weights before the errors are known, at least 0, one a member. None means equal, but half
-        for the default family that leans on the target. With unlabelled target spectra alone the
-        default is the noise-aware ridge, with nothing of the target ridge and averaged PLS.
+        Weights before the errors are known, at least 0, one a member. None means equal for given
+        members; of the default ones the ridge counts for 3, and those that learn a map from n < 10
+        standards for :math:`(n / 10)^3`, half of it the one that leans on the target.
     sharpness : float, default=0.4
         :math:`s \ge 0`. 0 gives equal weights.
     min_standards : int, default=3
@@ -172,10 +175,10 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     def _fit_model(
         self, X: Array, y: Array, standards: Standards | None, X_target: Array | None
     ) -> None:
-        members = default_members() if self.members is None else list(self.members)
-        if not members:
-            raise ValueError("members is empty: give at least one (name, estimator).")
-        self._validate_names([name for name, _ in members])
+        if self.members is not None:
+            if not len(self.members):
+                raise ValueError("members is empty: give at least one (name, estimator).")
+            self._validate_names([name for name, _ in self.members])
         if standards is not None and not looks_paired(standards):
             warnings.warn(
                 f"The rows of the {len(standards.source)} standards do not belong together more "
@@ -185,10 +188,11 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
             X_target, standards = standards.target, None
         pairs = pair_up(X, y, standards)
         n = len(pairs.source)
-        shape = (len(members), y.shape[1])
+        families = self._families(n, X_target is None, X.shape[1])
+        shape = (len(families), y.shape[1])
         self.standards_error_, self.source_error_ = np.full(shape, np.nan), np.full(shape, np.nan)
         self.members_ = []
-        for k, (name, estimator) in enumerate(members):
+        for k, (name, estimator, _) in enumerate(families):
             member = clone(estimator).fit(X, y, standards=standards, X_target=X_target)
             self.members_.append((name, member))
             if isinstance(member, AveragingRegressor):
@@ -206,26 +210,36 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
             )
             errors = self.standards_error_ + SOURCE_STANDARDS / n * source_error
             weights = error_weights(errors, self.sharpness * n)
-        weights = weights * self._prior(members, n, X_target is None)[:, None]
+        weights = weights * np.array([prior for *_, prior in families])[:, None]
         self.weights_ = weights / weights.sum(axis=0)
         self.cautious_, self.domain_ = None, None
         if self.cautious is not False and not n and X_target is None:
-            cautious = cautious_ridge(CAUTION) if self.cautious is True else clone(self.cautious)
+            cautious = self._cautious(X.shape[1]) if self.cautious is True else clone(self.cautious)
             self.cautious_, self.domain_ = cautious.fit(X, y), SourceDomain(X)
 
-    def _prior(self, members: Members, n_standards: int, unseen: bool) -> Array:
-        """Return the members' weights before the standards speak, checked."""
+    def _families(self, n_standards: int, unseen: bool, n_channels: int) -> Families:
+        """Return names, estimators and weights before the standards speak."""
+        if self.members is None:
+            families = self._default_families(n_standards, unseen, n_channels)
+        else:
+            families = [(name, estimator, 1.0) for name, estimator in self.members]
         if self.prior_weights is None:
-            if self.members is not None:
-                return np.ones(len(members))
-            return np.array(default_weights(n_standards, unseen))
+            return families
         prior = not_negative("prior_weights", self.prior_weights)
-        if len(prior) != len(members) or not prior.any():
+        if len(prior) != len(families) or not prior.any():
             raise ValueError(
-                f"prior_weights has {len(prior)} entries for {len(members)} members: give one a "
+                f"prior_weights has {len(prior)} entries for {len(families)} members: give one a "
                 "member, not all zero."
             )
-        return prior
+        named = zip(families, prior.tolist(), strict=True)
+        return [(name, estimator, weight) for (name, estimator, _), weight in named]
+
+    def _default_families(self, n_standards: int, unseen: bool, n_channels: int) -> Families:
+        return default_families(n_standards, unseen, n_channels)
+
+    def _cautious(self, n_channels: int) -> TransferRegressor:
+        """Return what predicts spectra of other instruments by default."""
+        return cautious_ridge(CAUTION, shape_preprocessing(n_channels))
 
     def _predict(self, X: Array) -> Array:
         if self.cautious_ is None or self.domain_ is None:
