@@ -5,9 +5,13 @@ import pytest
 import torch
 
 from spectralfm.datasets import make_instrument_pair
-from spectralfm.simulation import InstrumentSimulator, broadening, simulate_mixtures, smooth_field
-from spectralfm.simulation import gain as scaled
-from spectralfm.simulation import wavelength_shift
+from spectralfm.simulation import (
+    InstrumentSimulator,
+    broadening,
+    simulate_mixtures,
+    smooth_field,
+    wavelength_shift,
+)
 from spectralfm.transfer import PiecewiseDirectStandardization, Standards, instrument_effects
 
 WAVELENGTHS = np.arange(1100.0, 2500.0, 2.0)

@@ -49,3 +49,59 @@ def stated_axis(
             name = f"{prefix}{name}"
             return check_axis(values, unit=unit, n_channels=n_channels, name=name), unit
     return np.arange(n_channels, dtype=np.float64), CHANNEL
+
+
+def stated_axes(
+    n_target: int,
+    n_source: int,
+    *,
+    wavelengths: ArrayLike | None = None,
+    wavenumbers: ArrayLike | None = None,
+    source_wavelengths: ArrayLike | None = None,
+    source_wavenumbers: ArrayLike | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Return the axes of target and source and the unit of both.
+
+    Parameters
+    ----------
+    n_target, n_source : int
+        Numbers of channels.
+    wavelengths, wavenumbers : array-like of shape (n_target,), optional
+        Axis of the target in nm or in cm-1.
+    source_wavelengths, source_wavenumbers : array-like of shape (n_source,), optional
+        Axis of the source, by default that of the target.
+
+    Returns
+    -------
+    target : ndarray of shape (n_target,)
+        Positions of the target's channels.
+    source : ndarray of shape (n_source,)
+        Positions of the source's channels.
+    unit : {"nm", "cm-1", "channel"}
+        Unit of both.
+
+    Raises
+    ------
+    ValueError
+        If an axis is not valid or missing, or the units differ.
+    """
+    axis, unit = stated_axis(n_target, wavelengths=wavelengths, wavenumbers=wavenumbers)
+    if source_wavelengths is None and source_wavenumbers is None:
+        if n_source != n_target:
+            raise ValueError(
+                f"The source has {n_source} channels and the target {n_target}: pass "
+                "source_wavelengths= (nm) or source_wavenumbers= (cm-1) as well."
+            )
+        return axis, axis, unit
+    source_axis, source_unit = stated_axis(
+        n_source,
+        wavelengths=source_wavelengths,
+        wavenumbers=source_wavenumbers,
+        prefix="source_",
+    )
+    if source_unit != unit:
+        raise ValueError(
+            f"The axis of the source is in {source_unit}, that of the target in {unit}: state "
+            "both in one unit (spectralfm.axis.convert_axis)."
+        )
+    return axis, source_axis, unit

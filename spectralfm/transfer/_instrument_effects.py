@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t
 from sklearn.utils._param_validation import Interval, validate_params
 
-from ..axis._stated import stated_axis
+from ..axis._stated import stated_axes
 from ._effect_regression import FEWEST, Spectra, fit_region, inside
 from ._standards import Standards
 
@@ -140,9 +140,9 @@ def instrument_effects(
     Limits are from the jackknife over standards and Student's t: they tell the scatter of samples.
     A systematic misfit, such as an offset that bends within a region, is not in them, and more
     standards do not remove it. Slopes that are left out would pass for shifts: simulated fields of
-    gain and offset made errors of some nm. Weights are Huber's and then Tukey's bisquare of residuals, so that a
-    standard whose rows are not the same sample, or a band that saturates, counts little as long as
-    most others agree.
+    gain and offset made errors of some nm. Weights are Huber's and then Tukey's bisquare of
+    residuals, so that a standard whose rows are not the same sample, or a band that saturates,
+    counts little as long as most others agree.
 
     What a fitted correction takes the instrument for is estimated in the same way from target
     spectra and what it makes of them: ``Standards(source=pds.transform(X), target=X)``.
@@ -173,9 +173,18 @@ def instrument_effects(
     >>> effects.shift.round(), effects.gain.round(2)  # nm, 1
     (array([2., 2., 2.]), array([1.05, 1.05, 1.05]))
     """
-    target, source, unit = _spectra(
-        standards, wavelengths, wavenumbers, source_wavelengths, source_wavenumbers
+    n_target, n_source = standards.target.shape[1], standards.source.shape[1]
+    axis, source_axis, unit = stated_axes(
+        n_target,
+        n_source,
+        wavelengths=wavelengths,
+        wavenumbers=wavenumbers,
+        source_wavelengths=source_wavelengths,
+        source_wavenumbers=source_wavenumbers,
     )
+    if min(n_target, n_source) < FEWEST:
+        raise ValueError(f"Spectra of at least {FEWEST} channels are needed.")
+    target, source = _ascending(standards.target, axis), _ascending(standards.source, source_axis)
     spacing = np.ptp(target.axis) / (len(target.axis) - 1)
     variance = (smoothing * spacing) ** 2
     edges = _edges(regions, target.axis, source.axis)
@@ -192,40 +201,6 @@ def instrument_effects(
             )
         fits.append(fit_region(source, target, places, variance))
     return _effects(edges, unit, fits, standards.n_standards, confidence_level)
-
-
-def _spectra(
-    standards: Standards,
-    wavelengths: ArrayLike | None,
-    wavenumbers: ArrayLike | None,
-    source_wavelengths: ArrayLike | None,
-    source_wavenumbers: ArrayLike | None,
-) -> tuple[Spectra, Spectra, str]:
-    """Return target and source on ascending axes, and the unit of both."""
-    n_target, n_source = standards.target.shape[1], standards.source.shape[1]
-    axis, unit = stated_axis(n_target, wavelengths=wavelengths, wavenumbers=wavenumbers)
-    if source_wavelengths is None and source_wavenumbers is None:
-        if n_source != n_target:
-            raise ValueError(
-                f"The source has {n_source} channels and the target {n_target}: pass "
-                "source_wavelengths= (nm) or source_wavenumbers= (cm-1) as well."
-            )
-        source_axis = axis
-    else:
-        source_axis, source_unit = stated_axis(
-            n_source,
-            wavelengths=source_wavelengths,
-            wavenumbers=source_wavenumbers,
-            prefix="source_",
-        )
-        if source_unit != unit:
-            raise ValueError(
-                f"The axis of the source is in {source_unit}, that of the target in {unit}: state "
-                "both in one unit (spectralfm.axis.convert_axis)."
-            )
-    if min(n_target, n_source) < FEWEST:
-        raise ValueError(f"Spectra of at least {FEWEST} channels are needed.")
-    return _ascending(standards.target, axis), _ascending(standards.source, source_axis), unit
 
 
 def _ascending(values: Array, axis: Array) -> Spectra:
