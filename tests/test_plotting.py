@@ -57,9 +57,20 @@ def test_the_identity_is_drawn_once_and_methods_differ_in_look():
     assert np.ptp(line.get_xy1()) == 0
     assert legend(first.ax_) == ["RMSEP 0.500", "exact: RMSEP 0.00"]
     assert not np.array_equal(first.points_.get_facecolor(), second.points_.get_facecolor())
-    box = first.ax_.get_legend().get_window_extent()
-    points = first.ax_.transData.transform(first.points_.get_offsets())
-    assert (points[:, 1] < box.y0).all()
+
+
+@pytest.mark.parametrize("bias", [0.0, -30.0, 30.0])
+def test_legends_cover_no_points(bias):
+    ax = plt.figure(figsize=(6, 4)).add_subplot()
+    y = np.linspace(0, 40, 30)
+    for k in range(3):
+        display = PredictedReferenceDisplay.from_predictions(y, y + k * bias, name=f"{k}", ax=ax)
+    box = ax.get_legend().get_window_extent()
+    for points in _style.drawn(ax, "predictions"):
+        assert not any(box.contains(*one) for one in ax.transData.transform(points.get_offsets()))
+        low, high = ax.get_ylim()
+        assert ((low < points.get_offsets()[:, 1]) & (points.get_offsets()[:, 1] < high)).all()
+    assert display.figure_ is ax.figure
 
 
 def test_from_estimator_predicts():

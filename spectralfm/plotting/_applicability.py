@@ -56,8 +56,9 @@ class ApplicabilityDisplay:
 
     References
     ----------
-    .. [1] Nomikos, P., & MacGregor, J. F. (1995). Multivariate SPC charts for monitoring batch
-       processes. Technometrics, 37(1), 41-59. https://doi.org/10.1080/00401706.1995.10485888
+    .. [1] Jackson, J. E., & Mudholkar, G. S. (1979). Control procedures for residuals associated
+       with principal component analysis. Technometrics, 21(3), 341-349.
+       https://doi.org/10.1080/00401706.1979.10489779
 
     Examples
     --------

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..metrics import bias, coverage, r2, rmsep, sep
-from ._style import SMALL, axes, drawn, legend_above, next_look, with_unit
+from ._style import axes, drawn, legend_clear, next_look, with_unit
 
 IDENTITY, POINTS = "identity", "predictions"
 """Marks of what is drawn: the line once on an axes, points once a display."""
@@ -268,10 +268,7 @@ class PredictedReferenceDisplay:
         ax.set_ylabel(with_unit("Predicted", self.unit))
         if self.property_name:
             ax.set_title(self.property_name)
-        if len(drawn(ax, POINTS)) == 1:
-            ax.legend(fontsize=SMALL)  # the corners beside the line are free
-        else:
-            legend_above(ax)
+        legend_clear(ax, np.concatenate([points.get_offsets() for points in drawn(ax, POINTS)]))
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

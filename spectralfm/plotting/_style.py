@@ -118,6 +118,14 @@ def legend_above(ax: Any, **legend: Any) -> None:
     ax.set_ylim(low, high + share / (1 - share) * (high - low))
 
 
+def legend_clear(ax: Any, places: NDArray[np.float64]) -> None:
+    """Put the legend where it covers none of the places (n, 2), above them if there is no room."""
+    ax.autoscale(axis="y")
+    box = ax.legend(fontsize=SMALL).get_window_extent()
+    if any(box.contains(*place) for place in ax.transData.transform(places)):
+        legend_above(ax)
+
+
 def legend_outside(ax: Any, handles: Any = None, *, loc: str = "outside upper center") -> None:
     """Put a legend of what is drawn on ``ax`` beside all panels, or within, in foreign layouts."""
     figure = ax.figure
