@@ -125,7 +125,7 @@ def fit_region(source: Spectra, target: Spectra, places: Array, variance: float)
     start = smooth(source, places, variance)[0]
     goal = smooth(target, places, variance)[0]
     effects = np.array([0.0, 1.0, 0.0, 0.0])
-    weights = _weights(goal - start, HUBER)
+    weights = _weights(goal - start, slice(None), HUBER)
     reach = np.ptp(places)
     slope = (places - places[0]) * (2 / reach) - 1  # -1 to 1
     size = np.array([np.abs(goal).max(), 1.0, reach, reach**2])
@@ -148,7 +148,7 @@ def fit_region(source: Spectra, target: Spectra, places: Array, variance: float)
         if not abs(effects[2]) < reach:
             return _undetermined()
         residuals = goal - columns @ coefs
-        weights = _weights(residuals, HUBER if round_ < CONVEX_ROUNDS else BISQUARE)
+        weights = _weights(residuals, kept, HUBER if round_ < CONVEX_ROUNDS else BISQUARE)
         if round_ > CONVEX_ROUNDS and (np.abs(effects - previous) < TOLERANCE * size).all():
             break
     left = (residuals[:, kept] ** 2).sum()
@@ -182,9 +182,9 @@ def _is_determined(normal: Array) -> bool:
     return bool(np.linalg.eigvalsh(centered / np.outer(spread, spread))[0] > DETERMINED)
 
 
-def _weights(residuals: Array, cutoff: float) -> Array:
-    """Return Huber's weights, or Tukey's bisquare, of residuals in median deviations."""
-    scale = np.median(np.abs(residuals)) / 0.6745
+def _weights(residuals: Array, kept: NDArray[np.bool_] | slice, cutoff: float) -> Array:
+    """Return Huber's weights, or Tukey's bisquare, in median deviations of the channels kept."""
+    scale = np.median(np.abs(residuals[:, kept])) / 0.6745
     if scale <= 0:
         return np.ones_like(residuals)
     ratio = np.abs(residuals) / (cutoff * scale)

@@ -149,9 +149,10 @@ def instrument_effects(
 
     It fails where regions are narrower than their bands, or flat: gain and offset, or shift and
     broadening, can then be told apart by noise alone, which wide limits show. Slits average
-    transmittance, not absorbance, so that strong bands look broadened by less than they are.
-    Stray light, saturation and steps between detectors are none of the four effects and are
-    read as the nearest of them. The outermost 3.5 deviations of the smoothing are lost.
+    transmittance, not absorbance: 20 nm of broadening in mixtures of up to one absorbance unit read
+    as 19.3 to 19.8 nm, with up to 0.3 nm of shift and 2 % of gain, and twice that at two units.
+    Stray light, saturation and steps between detectors are none of the four effects and are read
+    as the nearest of them. The outermost 3.5 deviations of the smoothing are lost.
 
     References
     ----------
