@@ -7,6 +7,7 @@ import pytest
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+os.environ.setdefault("MPLBACKEND", "Agg")  # doctests draw, and no window opens
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ SUBPACKAGES = (
     "io",
     "metrics",
     "model_selection",
+    "plotting",
     "transfer",
 )
 

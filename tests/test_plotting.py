@@ -10,6 +10,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.utils import Bunch
 
+from spectralfm.conformal import ConformalRegressor
+from spectralfm.metrics import coverage
 from spectralfm.plotting import PredictedReferenceDisplay, StandardsCurveDisplay, _style
 
 Y_TRUE, Y_PRED = np.array([10.0, 11.0, 12.0]), np.array([10.5, 11.5, 12.5])
@@ -42,12 +44,14 @@ def test_predictions_lie_where_they_belong():
     assert display.figure_ is ax.figure
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("Reference (%)", "Predicted (%)")
     assert ax.get_title() == "Moisture"
-    assert legend(ax) == ["PDS: RMSEP 0.500 %"]
+    assert legend(ax) == ["PDS\nRMSEP 0.500 %, SEP 0.00, bias 0.500\nR² 0.625, n = 3"]
+    assert display.intervals_ is display.coverage_ is None
 
 
 def test_the_identity_is_drawn_once_and_methods_differ_in_look():
-    first = PredictedReferenceDisplay.from_predictions(Y_TRUE, Y_PRED)
-    second = PredictedReferenceDisplay.from_predictions(Y_TRUE, Y_TRUE, name="exact", ax=first.ax_)
+    show = PredictedReferenceDisplay.from_predictions
+    first = show(Y_TRUE, Y_PRED, statistics=["rmsep"])
+    second = show(Y_TRUE, Y_TRUE, name="exact", statistics=["rmsep"], ax=first.ax_)
     (line,) = first.ax_.lines
     assert line.get_slope() == 1
     assert np.ptp(line.get_xy1()) == 0
@@ -55,13 +59,70 @@ def test_the_identity_is_drawn_once_and_methods_differ_in_look():
     assert not np.array_equal(first.points_.get_facecolor(), second.points_.get_facecolor())
 
 
+@pytest.mark.parametrize("bias", [0.0, -30.0, 30.0])
+def test_legends_cover_no_points(bias):
+    ax = plt.figure(figsize=(6, 4)).add_subplot()
+    y = np.linspace(0, 40, 30)
+    for k in range(3):
+        display = PredictedReferenceDisplay.from_predictions(y, y + k * bias, name=f"{k}", ax=ax)
+    box = ax.get_legend().get_window_extent()
+    for points in _style.drawn(ax, "predictions"):
+        assert not any(box.contains(*one) for one in ax.transData.transform(points.get_offsets()))
+        low, high = ax.get_ylim()
+        assert ((low < points.get_offsets()[:, 1]) & (points.get_offsets()[:, 1] < high)).all()
+    assert display.figure_ is ax.figure
+
+
 def test_from_estimator_predicts():
     X = Y_TRUE[:, None]
     model = LinearRegression().fit(X, 2 * Y_TRUE)
     display = PredictedReferenceDisplay.from_estimator(model, X, Y_TRUE, color="k")
     np.testing.assert_allclose(display.y_pred, 2 * Y_TRUE)
-    assert legend(display.ax_)[0].startswith("LinearRegression: ")
+    assert legend(display.ax_)[0].startswith("LinearRegression\nRMSEP 11.0, SEP 1.00, bias 11.0")
     np.testing.assert_array_equal(display.points_.get_facecolor()[0, :3], 0)
+
+
+def test_intervals_lie_where_they_belong_and_their_coverage_is_told():
+    interval = np.column_stack([Y_PRED - [0.4, 0.6, np.inf], Y_PRED + [0.4, 0.6, np.inf]])
+    display = PredictedReferenceDisplay.from_predictions(Y_TRUE, Y_PRED, interval=interval)
+    segments = np.array(display.intervals_.get_segments())
+    np.testing.assert_array_equal(segments[:, :, 0], Y_TRUE[:2, None].repeat(2, axis=1))
+    np.testing.assert_array_equal(segments[:, :, 1], interval[:2])  # what is infinite has no end
+    assert display.coverage_ == 2 / 3
+    assert legend(display.ax_)[0].endswith("67 % in intervals")
+    with pytest.raises(ValueError, match="lower bound above the upper"):
+        PredictedReferenceDisplay(Y_TRUE, Y_PRED, interval=interval[:, ::-1])
+    with pytest.raises(ValueError, match="inconsistent numbers"):
+        PredictedReferenceDisplay(Y_TRUE, Y_PRED, interval=interval[:2])
+
+
+def test_a_conformal_regressor_is_drawn_with_its_intervals():
+    rng = np.random.default_rng(0)
+    X = rng.random((60, 12))
+    y = X @ np.arange(12.0) + 0.1 * rng.standard_normal(60)
+    model = (
+        ConformalRegressor(LinearRegression()).fit(X[:30], y[:30]).conformalize(X[30:45], y[30:45])
+    )
+    display = PredictedReferenceDisplay.from_estimator(model, X[45:], y[45:])
+    predicted, interval = model.predict_interval(X[45:])
+    np.testing.assert_array_equal(display.y_pred, predicted)
+    np.testing.assert_array_equal(display.interval, interval)
+    assert display.coverage_ == coverage(y[45:], interval)
+    groups = ["a", "b"] * 30
+    model = ConformalRegressor(LinearRegression(), method="mondrian", confidence_level=0.7)
+    model.fit(X[:30], y[:30]).conformalize(X[30:45], y[30:45], groups[30:45])
+    display = PredictedReferenceDisplay.from_estimator(model, X[45:], y[45:], groups=groups[45:])
+    _, interval = model.predict_interval(X[45:], groups[45:])
+    np.testing.assert_array_equal(display.interval, interval)
+
+
+def test_one_sample_has_neither_sep_nor_r2():
+    display = PredictedReferenceDisplay.from_predictions([1.0], [0.5])
+    assert legend(display.ax_) == ["RMSEP 0.500, bias −0.500, n = 1"]
+    with pytest.raises(ValueError, match="statistics are some of"):
+        display.plot(statistics=["rpd"])
+    with pytest.raises(ValueError, match="statistics are some of"):
+        display.plot(statistics="sep")
 
 
 @pytest.mark.parametrize(
@@ -75,6 +136,7 @@ def test_from_estimator_predicts():
 def test_predictions_that_cannot_be_drawn(y_true, y_pred, message):
     with pytest.raises(ValueError, match=message):
         PredictedReferenceDisplay.from_predictions(y_true, y_pred)
+    assert not plt.get_fignums()
 
 
 def test_curve_has_median_quartiles_and_the_numbers_measured():

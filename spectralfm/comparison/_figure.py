@@ -92,12 +92,10 @@ def _draw_predictions(ax: Any, comparison: Comparison) -> None:
                 comparison.predictions[name],
                 name=name,
                 unit=task.unit,
+                statistics=("rmsep",),
                 ax=ax,
                 **LOOKS[name],
             )
-    low, high = ax.get_ylim()
-    ax.set_ylim(low, high + 0.3 * (high - low))  # room for the legend
-    ax.legend(loc="upper left")
     ax.set_title(f"{task.property_name}, {task.source} to {task.target}: test samples")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..axis import check_axis, convert_axis
+from ..axis._stated import CHANNEL, stated_axis
 
 Array = NDArray[np.float64]
 
@@ -60,17 +61,13 @@ def resolve_axis(
         If nothing was said about the axis, or column names say otherwise than the arguments.
     """
     nm, cm = f"{prefix}wavelengths", f"{prefix}wavenumbers"
-    if wavelengths is not None and wavenumbers is not None:
-        raise ValueError(f"Give either {nm} or {cm}, not both.")
+    given, unit = stated_axis(
+        n_channels, wavelengths=wavelengths, wavenumbers=wavenumbers, prefix=prefix
+    )
     named = axis_in_names(columns)
-    if wavenumbers is not None:
-        axis = check_axis(wavenumbers, unit="cm-1", n_channels=n_channels, name=cm)
-        _compare_names(named, axis, stated=cm)
-        return axis, True
-    if wavelengths is not None:
-        axis = check_axis(wavelengths, unit="nm", n_channels=n_channels, name=nm)
-        axis = convert_axis(axis, "nm", "cm-1")
-        _compare_names(named, axis, stated=nm)
+    if unit != CHANNEL:
+        axis = convert_axis(given, unit, "cm-1")
+        _compare_names(named, axis, stated=cm if unit == "cm-1" else nm)
         return axis, True
     if named is not None:
         axis = check_axis(named, unit="nm", n_channels=n_channels, name="the axis in column names")

@@ -55,10 +55,12 @@ class StandardsCurveDisplay:
 
     Examples
     --------
+    >>> import matplotlib.pyplot as plt
     >>> from spectralfm.plotting import StandardsCurveDisplay
     >>> display = StandardsCurveDisplay([3, 5, 10], [0.9, 0.6, 0.5], unit="%")
-    >>> display.plot().ax_.get_ylabel()  # doctest: +SKIP
+    >>> display.plot().ax_.get_ylabel()
     'RMSEP (%)'
+    >>> plt.close(display.figure_)
     """
 
     def __init__(

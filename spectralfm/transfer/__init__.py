@@ -12,6 +12,7 @@ from ._direct_standardization import DirectStandardization
 from ._domain_invariant_pls import DomainInvariantPLS
 from ._external_parameter_orthogonalization import ExternalParameterOrthogonalization
 from ._generalized_least_squares_weighting import GeneralizedLeastSquaresWeighting
+from ._instrument_effects import InstrumentEffects, instrument_effects
 from ._mean_shift import MeanShift
 from ._optimal_transport import OptimalTransportStandardization
 from ._piecewise_direct_standardization import PiecewiseDirectStandardization
@@ -31,6 +32,7 @@ __all__ = [
     "DomainInvariantPLS",
     "ExternalParameterOrthogonalization",
     "GeneralizedLeastSquaresWeighting",
+    "InstrumentEffects",
     "MeanShift",
     "OptimalTransportStandardization",
     "PLSRegressionCV",
@@ -41,4 +43,5 @@ __all__ = [
     "Standards",
     "TransferEnsemble",
     "Unpaired",
+    "instrument_effects",
 ]
