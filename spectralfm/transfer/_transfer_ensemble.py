@@ -8,21 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.dummy import DummyRegressor
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.metaestimators import _BaseComposition
 
 from ._averaging import AveragingRegressor, error_weights, not_negative
 from ._base import TransferRegressor
 from ._families import CAUTION, Families, Members, cautious_ridge, default_families
+from ._held_out_standards import held_out_standards
 from ._pairing import looks_paired
 from ._pairs import Pairs, pair_up
 from ._preprocessing import shape_preprocessing
+from ._relatedness import RELATED, explained_share
 from ._source_domain import SourceDomain
 from ._standards import Standards
 
 SOURCE_STANDARDS = 2
 """How many standards the error on the source counts for."""
 
+FEWEST_TO_DOUBT = 5
+"""Standards from which their errors may say that no family predicts anything."""
 
 Array = NDArray[np.float64]
 
@@ -77,7 +82,8 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     Warns
     -----
     UserWarning
-        If the standards do not look paired.
+        If the standards do not look paired; if the target spectra vary otherwise than those of the
+        calibration; if no family predicts left-out standards better than the mean of ``y``.
 
     See Also
     --------
@@ -98,8 +104,11 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
     are not noticed.
 
     Eight standards or more whose rows fit no better than in a random order are taken for unlabelled
-    spectra of the target, with a warning. It fails where all families do: with a few rows swapped
-    among many, or a target that does not record the property.
+    spectra of the target, with a warning. Where target spectra have less than nine tenths of their
+    variance in the main components of the source there is a warning, and without standards the
+    default is cautious. Where no family predicts five left-out standards or more better than the
+    mean of ``y`` does, the mean is predicted, with a warning, as a member of its own, "mean". It
+    fails where all families do, unnoticed with a few rows swapped among many.
 
     References
     ----------
@@ -186,9 +195,19 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
                 "that source and target hold the same samples in the same order."
             )
             X_target, standards = standards.target, None
+        recorded = X_target if standards is None else standards.target
+        related = 1.0 if recorded is None else explained_share(X, recorded)
+        if related < RELATED:
+            warnings.warn(
+                f"Only {related:.0%} of the variance of the target spectra lies where the "
+                "calibration spectra vary: they may be of another product, or the instruments have "
+                "little in common. Check the spectra, and predictions against reference values."
+            )
         pairs = pair_up(X, y, standards)
         n = len(pairs.source)
         families = self._families(n, X_target is None, X.shape[1])
+        if related < RELATED and not n and self.members is None:
+            families = [("cautious", self._cautious(X.shape[1]), 1.0)]
         shape = (len(families), y.shape[1])
         self.standards_error_, self.source_error_ = np.full(shape, np.nan), np.full(shape, np.nan)
         self.members_ = []
@@ -198,7 +217,7 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
             if isinstance(member, AveragingRegressor):
                 self.source_error_[k] = member.source_error_
             if n:
-                held_out = _held_out(member, pairs, X_target)
+                held_out = held_out_standards(member, pairs, X_target)
                 self.standards_error_[k] = np.sqrt(
                     np.square(held_out - pairs.y_standards).mean(axis=0)
                 )
@@ -212,10 +231,29 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
             weights = error_weights(errors, self.sharpness * n)
         weights = weights * np.array([prior for *_, prior in families])[:, None]
         self.weights_ = weights / weights.sum(axis=0)
+        if n >= FEWEST_TO_DOUBT:
+            self._fall_back_to_the_mean(X, y, pairs)
         self.cautious_, self.domain_ = None, None
         if self.cautious is not False and not n and X_target is None:
             cautious = self._cautious(X.shape[1]) if self.cautious is True else clone(self.cautious)
             self.cautious_, self.domain_ = cautious.fit(X, y), SourceDomain(X)
+
+    def _fall_back_to_the_mean(self, X: Array, y: Array, pairs: Pairs) -> None:
+        """Predict the mean where no family predicts left-out standards better than it does."""
+        deviations = pairs.y_standards - y.mean(axis=0)
+        error = np.sqrt(np.square(deviations).mean(axis=0))
+        lost = (self.standards_error_ > error).all(axis=0)
+        if not lost.any():
+            return
+        warnings.warn(
+            f"No family predicts left-out standards better than the mean of y does (properties "
+            f"{np.flatnonzero(lost).tolist()}): the mean is predicted. Check the reference values, "
+            "that source and target hold the same samples, and that the target records them."
+        )
+        self.members_.append(("mean", DummyRegressor().fit(X, y)))
+        self.weights_ = np.vstack([np.where(lost, 0.0, self.weights_), lost])
+        self.standards_error_ = np.vstack([self.standards_error_, error])
+        self.source_error_ = np.vstack([self.source_error_, y.std(axis=0)])
 
     def _families(self, n_standards: int, unseen: bool, n_channels: int) -> Families:
         """Return names, estimators and weights before the standards speak."""
@@ -261,21 +299,3 @@ class TransferEnsemble(TransferRegressor, _BaseComposition):
             if weights.any():
                 y += weights * member.predict(X).reshape(y.shape)
         return y
-
-
-def _held_out(member: TransferRegressor, pairs: Pairs, X_target: Array | None) -> Array:
-    """Return predictions (n_standards, n_targets) of standards by models fitted without them."""
-    if isinstance(member, AveragingRegressor):
-        return member.standards_prediction_
-    # What the source reads in a spectrum is not a reference value: it must not be fitted.
-    values = np.where(pairs.measured[:, None], pairs.y_standards, np.nan)
-    predictions = np.empty_like(pairs.y_standards)
-    for number in range(pairs.n_distinct):
-        out = pairs.samples == number
-        rows = ~np.isin(np.arange(len(pairs.X)), pairs.rows[out])
-        rest = None
-        if pairs.n_distinct > 1:
-            rest = Standards(pairs.source[~out], pairs.target[~out], values[~out])
-        model = clone(member).fit(pairs.X[rows], pairs.y[rows], standards=rest, X_target=X_target)
-        predictions[out] = model.predict(pairs.target[out])
-    return predictions
