@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from ._even_cubics import EvenCubics
 from ._spline import LocalSplines
 
 BLOCK = 1024
@@ -46,7 +47,7 @@ def _slices(n: int, most: int) -> list[slice]:
 class _Blocks:
     """Blocks of rows of x (R, I), their memory, and tiles of features."""
 
-    def __init__(self, x: Tensor, splines: LocalSplines, sizes: list[int]) -> None:
+    def __init__(self, x: Tensor, splines: EvenCubics | LocalSplines, sizes: list[int]) -> None:
         on_cpu = x.device.type == "cpu"
         self.rows = _slices(len(x), BLOCK if on_cpu else max(1, len(x)))
         most = self.rows[0].stop if self.rows else 1
@@ -83,12 +84,16 @@ def _product(a: Tensor, b: Tensor, out: Tensor) -> None:
         out.copy_(torch.mm(a, b))
 
 
-def _add_product(total: Tensor, a: Tensor, b: Tensor, scale: float = 1.0) -> None:
+def _add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
     """Add a product to a total, which may be of higher precision."""
     if total.dtype == a.dtype:
-        torch.addmm(total, a, b, alpha=scale, out=total)
+        torch.addmm(total, a, b, out=total)
     else:
-        total.add_(torch.mm(a, b), alpha=scale)
+        total.add_(torch.mm(a, b))
+
+
+def _splines(grid: Tensor, order: int, uniform: bool) -> EvenCubics | LocalSplines:
+    return EvenCubics(grid) if uniform and order == 3 else LocalSplines(grid, order)
 
 
 class SplineLinear(torch.autograd.Function):
@@ -109,8 +114,9 @@ class SplineLinear(torch.autograd.Function):
         ctx.order, ctx.uniform, ctx.dtype = order, uniform, dtype
         n_out, n_in = base.shape
         out = x.new_empty(len(x), n_out, dtype=dtype)
+        splines = _splines(grid, order, uniform)
+        weight, offset = splines.products(weight)
         base, weight = base.to(dtype), weight.to(dtype)
-        splines = LocalSplines(grid, order, uniform)
         blocks = _Blocks(x, splines, [n_in, n_in, weight.shape[1], n_out])
         for rows, (columns, curved, expanded, y) in blocks:
             columns.copy_(x[rows].T)
@@ -119,8 +125,8 @@ class SplineLinear(torch.autograd.Function):
                 splines.expand(basis[:, tile])
             torch.ops.aten.silu.out(columns, out=curved)
             _product(base, curved.to(dtype), y)  # (O, r)
-            _add_product(y, weight, expanded.to(dtype), splines.scale)
-            out[rows].copy_(y.T)
+            _add_product(y, weight, expanded.to(dtype))
+            torch.add(y.T, offset, out=out[rows])
         return out
 
     @staticmethod
@@ -128,10 +134,11 @@ class SplineLinear(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, base, weight, grid = ctx.saved_tensors
         needs_x, needs_base, needs_weight = ctx.needs_input_grad[:3]
+        splines = _splines(grid, ctx.order, ctx.uniform)
+        weight, _ = splines.products(weight)
         grad_x, grad_base, grad_weight = map(torch.zeros_like, (x, base, weight))
         base, weight = base.to(ctx.dtype), weight.to(ctx.dtype)
         (n_out, n_in), n_wide = base.shape, weight.shape[1]
-        splines = LocalSplines(grid, ctx.order, ctx.uniform)
         blocks = _Blocks(x, splines, [n_in, n_in, n_in, n_wide, n_wide, n_out])
         for rows, (columns, curved, slope, expanded, given, y) in blocks:
             columns.copy_(x[rows].T)
@@ -147,7 +154,7 @@ class SplineLinear(torch.autograd.Function):
                 if needs_x:
                     splines.contract(grad_basis[:, tile], slope[tile], tile)
             if needs_weight:
-                _add_product(grad_weight, grad_y, expanded.to(ctx.dtype).T, splines.scale)
+                _add_product(grad_weight, grad_y, expanded.to(ctx.dtype).T)
             if needs_base:
                 torch.ops.aten.silu.out(columns, out=curved)
                 _add_product(grad_base, grad_y, curved.to(ctx.dtype).T)
@@ -155,5 +162,7 @@ class SplineLinear(torch.autograd.Function):
                 _product(base.T, grad_y, curved)  # (I, r)
                 torch.ops.aten.silu_backward.grad_input(curved, columns, grad_input=curved)
                 grad_x[rows].copy_(slope.add_(curved).T)
+        if needs_weight:
+            grad_weight = splines.gradient(grad_weight, grad.sum(0).to(grad_weight.dtype))
         grads = zip((grad_x, grad_base, grad_weight), ctx.needs_input_grad, strict=False)
         return *(grad if needed else None for grad, needed in grads), None, None, None, None

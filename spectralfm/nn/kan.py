@@ -202,6 +202,11 @@ class KANLinear(nn.Module):
 
     def _apply(self, *args: Any, **kwargs: Any) -> Self:
         super()._apply(*args, **kwargs)
+        single = torch.finfo(torch.float32).eps
+        if self.grid.dtype == torch.float64 and _is_uniform(self.grid, single):
+            # Knots that were even in single precision are so in double precision.
+            steps = torch.linspace(0, 1, self.grid.shape[1], dtype=torch.float64).to(self.grid)
+            self.grid.copy_(self.grid[:, :1] + (self.grid[:, -1:] - self.grid[:, :1]) * steps)
         self._uniform = _is_uniform(self.grid)
         return self
 
@@ -210,12 +215,13 @@ class KANLinear(nn.Module):
         return f"{self.n_in}, {self.n_out}, {self.grid_size}, {self.spline_order}"
 
 
-def _is_uniform(grid: Tensor) -> bool:
+def _is_uniform(grid: Tensor, rounding: float | None = None) -> bool:
     """Whether the knots of every input are even to rounding, so that none has to be looked up."""
     if grid.is_meta:
         return False
     widths = grid.diff(dim=1)
-    tolerance = 8 * torch.finfo(grid.dtype).eps * grid.abs().amax(1, keepdim=True)
+    rounding = rounding or torch.finfo(grid.dtype).eps
+    tolerance = 8 * rounding * grid.abs().amax(1, keepdim=True)
     return bool(((widths - widths.mean(1, keepdim=True)).abs() <= tolerance).all())
 
 
