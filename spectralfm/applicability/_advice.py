@@ -20,6 +20,12 @@ class Advice(NamedTuple):
         By what fraction of it the next number tried, or any later one, lowers the error.
     more_may_help : bool
         Whether it is the largest number tried, reached by a step that was worth it.
+
+    Examples
+    --------
+    >>> from spectralfm.applicability import Advice
+    >>> Advice(n_standards=5, error=0.21, gain=0.0, more_may_help=True).n_standards
+    5
     """
 
     n_standards: int
@@ -28,11 +34,10 @@ class Advice(NamedTuple):
     more_may_help: bool
 
     def __str__(self) -> str:
-        more = " More may help: none were tried." if self.more_may_help else ""
-        return (
-            f"Measure {self.n_standards} standards: an error of {self.error:.3g} is to be expected,"
-            f" and the next ones lower it by {100 * self.gain:.0f} %.{more}"
-        )
+        found = f"Measure {self.n_standards} standards: an error of {self.error:.3g} is to be expected"
+        if self.more_may_help:
+            return f"{found}. More were not tried and may help."
+        return f"{found}, and the next ones lower it by {100 * self.gain:.0f} %."
 
 
 def advise_standards(curve: Bunch, marginal_gain: float = 0.1) -> Any:

@@ -9,7 +9,7 @@ statistic, so that the run length in control is that of the textbook, also with 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 REFERENCE = 0.5
 """k: the chart is best at shifts of twice as many standard deviations."""
@@ -41,7 +41,7 @@ def run_length(threshold: float) -> float:
     """
     width = 2 * threshold / (2 * N_STATES - 1)
     centre = width * np.arange(N_STATES)
-    upper = norm.cdf(centre[None] - centre[:, None] + width / 2 + REFERENCE)
+    upper = ndtr(centre[None] - centre[:, None] + width / 2 + REFERENCE)
     moves = np.diff(upper, axis=1, prepend=0.0)  # into state 0 falls all below
     return float(np.linalg.solve(np.eye(N_STATES) - moves, np.ones(N_STATES))[0])
 
@@ -76,5 +76,5 @@ class Cusum:
         p : float
             Between 0 and 1.
         """
-        z = float(norm.isf(min(max(p, CUT), 1 - CUT)))
+        z = -float(ndtri(min(max(p, CUT), 1 - CUT)))
         self.sums = np.maximum(0.0, self.sums + np.array([z, -z]) - REFERENCE)

@@ -42,7 +42,7 @@ def conformal_pvalues(reference: ArrayLike, scores: ArrayLike) -> Array:
     """
     ordered = np.sort(np.asarray(reference, dtype=np.float64))
     below = np.searchsorted(ordered, np.asarray(scores, dtype=np.float64), side="left")
-    return (1.0 + len(ordered) - below) / (len(ordered) + 1.0)
+    return np.asarray((1.0 + len(ordered) - below) / (len(ordered) + 1.0))
 
 
 def group_pvalue(reference: Array, scores: Array, seed: int = 0) -> float:

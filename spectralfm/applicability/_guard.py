@@ -35,8 +35,9 @@ Array = NDArray[np.float64]
 FEWEST = 4
 """Spectra for a latent space and a held-out part."""
 
-COMMON_EXCESS = 3.0
-"""Q over its limit up to which a group, moved to the calibration's mean, counts as alike."""
+COMMON_EXCESS = (3.0, 10.0)
+"""Q over its limit, of a group moved to the calibration's mean: up to the first it is alike, beyond
+the second it is not, whatever its spectra look like one by one."""
 
 FEWEST_GROUP = 5
 """Spectra whose mean is the group's rather than their own."""
@@ -134,9 +135,11 @@ class InstrumentGuard(BaseEstimator):
     --------
     >>> from spectralfm.applicability import InstrumentGuard
     >>> from spectralfm.datasets import make_instrument_pair
+    >>> from spectralfm.transfer import Standards
     >>> pair = make_instrument_pair(random_state=0)
     >>> X, X_target = pair.spectra["source"], pair.spectra["target"]
-    >>> guard = InstrumentGuard(wavelengths=pair.wavelengths, random_state=0).fit(X[:60])
+    >>> guard = InstrumentGuard(wavelengths=pair.wavelengths, random_state=0)
+    >>> guard = guard.fit(X[:60], standards=Standards(X[:8], X_target[:8]))
     >>> guard.predict(X[60:64]), guard.predict(X_target[60:64])
     (array([1, 1, 1, 1]), array([-1, -1, -1, -1]))
     >>> bool((guard.pvalues(X_target[60:]) <= 0.05).all())
@@ -311,8 +314,8 @@ class InstrumentGuard(BaseEstimator):
         -------
         ApplicabilityReport
             A strange group is another instrument if Q is within three times its limit once its mean
-            is moved to that of the calibration, else another chemistry; of fewer than five
-            spectra it is what more of them are.
+            is moved to that of the calibration, another chemistry beyond ten times; between, or
+            of fewer than five spectra, it is what its spectra look like.
         """
         check_is_fitted(self)
         spectra = check_spectra(self, X)
@@ -322,16 +325,18 @@ class InstrumentGuard(BaseEstimator):
         chemistry = self.kinds_.chemistry(spectra)
         names = ("t2", "q", "z_inst", "z_chem", "score", "p", "chemistry")
         found = np.empty(len(spectra), dtype=[*((name, float) for name in names), ("flag", int)])
-        for name, column in zip(names, (t2, q, inst, chem, scores, pvalues, chemistry), strict=True):
+        for name, column in zip(
+            names, (t2, q, inst, chem, scores, pvalues, chemistry), strict=True
+        ):
             found[name] = column
         found["flag"] = self._flags(pvalues, chemistry)
         group_p = group_pvalue(self.scores_, scores)
         excess = self._common_excess(spectra)
         group_flag = IN_DOMAIN
         if group_p <= self.alpha:
-            alike = excess <= COMMON_EXCESS
-            if len(spectra) < FEWEST_GROUP:
-                alike = float(np.mean(chemistry)) <= 0.5
+            alike = excess <= COMMON_EXCESS[0]
+            if len(spectra) < FEWEST_GROUP or COMMON_EXCESS[0] < excess <= COMMON_EXCESS[1]:
+                alike = float(np.median(chemistry)) <= 0.5
             group_flag = OTHER_INSTRUMENT if alike else OTHER_CHEMISTRY
         return ApplicabilityReport(found, self.alpha, group_p, excess, group_flag)
 

@@ -89,14 +89,12 @@ def simulated_alternatives(
         again = X[rng.integers(len(X), size=len(instrument))]
         instrument = np.vstack([instrument, again + differences])
     generator = torch.Generator().manual_seed(seed)
-    count = len(X) * N_INSTRUMENTS
-    pure = simulate_substances(count, torch.from_numpy(axis.copy()), generator, modality=modality)
-    added = pure.numpy().astype(np.float64)
-    bands = _bands(axis, count, rng)
-    added[::2] = bands[::2]  # half broad overtones and combinations, half a few bands
+    half = len(X) * N_INSTRUMENTS // 2
+    pure = simulate_substances(half, torch.from_numpy(axis.copy()), generator, modality=modality)
+    added = np.vstack([pure.numpy().astype(np.float64), _bands(axis, half, rng)])
     added /= np.maximum(np.ptp(added, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    height = ADDED[0] * (ADDED[1] / ADDED[0]) ** rng.random((count, 1))
-    base = X[np.arange(count) % len(X)]
+    height = ADDED[0] * (ADDED[1] / ADDED[0]) ** rng.random((len(added), 1))
+    base = X[np.arange(len(added)) % len(X)]
     return Alternatives(instrument, base + height * np.ptp(base, axis=1, keepdims=True) * added)
 
 
@@ -143,16 +141,14 @@ class KindOfStrangeness:
                 self._span([standards.target], standards.source, N_STANDARD_DIRECTIONS)
             )
         alternatives = simulated_alternatives(some, axis, modality, standards, seed)
-        features, labels = [], []
-        for label, spectra in enumerate(alternatives):
-            strange = np.sum(latent.distances(spectra), axis=0) > 2.0
-            features.append(self._features(spectra[strange]))
-            labels.append(np.full(int(strange.sum()), label))
-        if min(map(len, labels)) >= FEWEST:
-            model = make_pipeline(
-                StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
-            )
-            self.classifier = model.fit(np.vstack(features), np.concatenate(labels))
+        kinds = [spectra[_strange(latent, spectra)] for spectra in alternatives]
+        if min(map(len, kinds)) < FEWEST:
+            return
+        labels = np.repeat([0, 1], [len(spectra) for spectra in kinds])
+        model = make_pipeline(
+            StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
+        )
+        self.classifier = model.fit(self._features(np.vstack(kinds)), labels)
 
     def chemistry(self, X: Array) -> NDArray[np.float64]:
         """Return the probability that a strange spectrum is another chemistry, (n_samples,).
@@ -208,6 +204,11 @@ class KindOfStrangeness:
                 share = np.clip(shares[:, n - 1], LEAST_SHARE, 1 - LEAST_SHARE)
                 columns.append(np.log(share / (1 - share)))
         return np.column_stack(columns)
+
+
+def _strange(latent: LatentSpace, X: Array) -> NDArray[np.bool_]:
+    """Return whether T2 and Q of spectra together exceed their limits."""
+    return np.sum(latent.distances(X), axis=0) > 2.0
 
 
 def _bands(axis: Array, n: int, rng: np.random.Generator) -> Array:

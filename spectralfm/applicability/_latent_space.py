@@ -44,10 +44,10 @@ class LatentSpace:
         self.model = _latent_model(X, model, y)
         self.steps = self.model[:-1] if isinstance(self.model, Pipeline) else None
         self.last = self.model[-1] if isinstance(self.model, Pipeline) else self.model
-        self.t2 = self.q = None
+        self.t2: HotellingT2 | None = None
         if _n_components(self.last) > 0:
-            self.t2 = HotellingT2(self.model, confidence=CONFIDENCE).fit(X)
-            self.q = QResiduals(self.model, confidence=CONFIDENCE, method="percentile").fit(X)
+            self.t2 = HotellingT2(self.model).fit(X)
+            self.q = QResiduals(self.model, method="percentile").fit(X)
         tiny = np.finfo(np.float64).tiny
         raw_t2, raw_q = self._raw(X)
         self.limits = tuple(max(float(np.quantile(v, CONFIDENCE)), tiny) for v in (raw_t2, raw_q))

@@ -41,6 +41,13 @@ class DriftState(NamedTuple):
     cause : str or None
         Which statistic did: "strangeness", an instrument effect such as "shift", or "residual 0"
         of the first property. A drift raises several; this is the first.
+
+    Examples
+    --------
+    >>> from spectralfm.applicability import DriftState
+    >>> state = DriftState(120, 1.3, True, 97, "shift")
+    >>> f"{state.cause} after {state.alarm_at + 1} of {state.n_spectra} spectra"
+    'shift after 98 of 120 spectra'
     """
 
     n_spectra: int

@@ -39,9 +39,11 @@ class ApplicabilityReport:
     --------
     >>> from spectralfm.applicability import InstrumentGuard
     >>> from spectralfm.datasets import make_instrument_pair
+    >>> from spectralfm.transfer import Standards
     >>> pair = make_instrument_pair(random_state=0)
     >>> X, X_target = pair.spectra["source"], pair.spectra["target"]
-    >>> guard = InstrumentGuard(wavelengths=pair.wavelengths, random_state=0).fit(X[:60])
+    >>> guard = InstrumentGuard(wavelengths=pair.wavelengths, random_state=0)
+    >>> guard = guard.fit(X[:60], standards=Standards(X[:8], X_target[:8]))
     >>> print(guard.report(X_target[60:]))
     20 spectra: 0 in domain, 20 other instrument, 0 other chemistry (alpha 0.05)
     as a group: other instrument (p 0.0005)
