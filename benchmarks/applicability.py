@@ -6,7 +6,7 @@ spectrum's range, times 0.5 to 1.5), and about other products from sets of singl
 resampled. ``error`` is the RMS over properties of the source model's errors, each over its RMSEP
 on the same instrument, median of the spectra that are flagged and of those that are not;
 ``rank_correlation`` is that of score and error. Standards are eight of the test samples, left out
-of the test. forensic_K has no reference values; what wet soil is, docs/applicability.md says.
+of the test. The forensic sets have no reference values; what wet soil is, docs/applicability.md says.
 
     SPECTRALFM_DATA=folder python benchmarks/applicability.py [number of splits] [encoder]
 
@@ -31,7 +31,13 @@ from spectralfm.transfer import PLSRegressionCV, Standards
 ALPHA, N_STANDARDS, N_PRODUCT = 0.05, 8, 25
 PRODUCTS = ("wheat_ohpl", "dough_cookies", "cassava_tbc", "cassava_ikeogu", "nirsoil", "mayonnaise")
 SOURCES = {"corn": ("m5", "mp6"), "tablets": ("1", "2"), "soil": ("dry",)}
-SIZES = {"corn": (50, 30), "tablets": (150, 60), "soil": (50, 50), "forensic_K": (50, 38)}
+SIZES = {
+    "corn": (50, 30),
+    "tablets": (150, 60),
+    "soil": (50, 50),
+    "forensic_K": (50, 38),
+    "forensic_T": (40, 30),
+}
 ENCODER = sys.argv[2:] == ["encoder"]
 N_SPLITS = int(sys.argv[1]) if sys.argv[1:] else 5
 warnings.filterwarnings("ignore", message=".*cannot flag anything")
@@ -48,8 +54,8 @@ def sets() -> Iterator[tuple[str, np.ndarray, dict[str, np.ndarray], np.ndarray 
     yield "tablets", tablets.wavelengths[:520], spectra, tablets.y[rows]
     spectra = {name: X[:, 100:2100:4] for name, X in soil.spectra.items()}
     yield "soil", soil.wavelengths[100:2100:4], spectra, soil.y
-    ((_, axis, spectra),) = real_pairs("forensic_K")
-    yield "forensic_K", axis, spectra, None
+    for name, axis, spectra in real_pairs("forensic_K", "forensic_T"):
+        yield name, axis, spectra, None
 
 
 def products(axis: np.ndarray, random: np.random.Generator) -> Cases:

@@ -34,7 +34,9 @@ class Advice(NamedTuple):
     more_may_help: bool
 
     def __str__(self) -> str:
-        found = f"Measure {self.n_standards} standards: an error of {self.error:.3g} is to be expected"
+        found = (
+            f"Measure {self.n_standards} standards: an error of {self.error:.3g} is to be expected"
+        )
         if self.more_may_help:
             return f"{found}. More were not tried and may help."
         return f"{found}, and the next ones lower it by {100 * self.gain:.0f} %."

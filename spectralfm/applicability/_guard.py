@@ -36,8 +36,11 @@ FEWEST = 4
 """Spectra for a latent space and a held-out part."""
 
 COMMON_EXCESS = (3.0, 10.0)
-"""Q over its limit, of a group moved to the calibration's mean: up to the first it is alike, beyond
-the second it is not, whatever its spectra look like one by one."""
+"""Q over its limit, of a group moved to the calibration's mean: up to the first it is likely alike,
+beyond the second it is not, whatever its spectra look like one by one."""
+
+CERTAIN = 0.9
+"""Probability from which its spectra are another chemistry although the group is likely alike."""
 
 FEWEST_GROUP = 5
 """Spectra whose mean is the group's rather than their own."""
@@ -313,9 +316,10 @@ class InstrumentGuard(BaseEstimator):
         Returns
         -------
         ApplicabilityReport
-            A strange group is another instrument if Q is within three times its limit once its mean
-            is moved to that of the calibration, another chemistry beyond ten times; between, or
-            of fewer than five spectra, it is what its spectra look like.
+            A strange group is another chemistry if Q exceeds ten times its limit once its mean is
+            moved to that of the calibration. Else, and of fewer than five spectra, it is what its
+            spectra look like; but within three times it is another instrument, unless they
+            look like another chemistry with a probability of 0.9 (median).
         """
         check_is_fitted(self)
         spectra = check_spectra(self, X)
@@ -334,9 +338,11 @@ class InstrumentGuard(BaseEstimator):
         excess = self._common_excess(spectra)
         group_flag = IN_DOMAIN
         if group_p <= self.alpha:
-            alike = excess <= COMMON_EXCESS[0]
-            if len(spectra) < FEWEST_GROUP or COMMON_EXCESS[0] < excess <= COMMON_EXCESS[1]:
-                alike = float(np.median(chemistry)) <= 0.5
+            enough = len(spectra) >= FEWEST_GROUP
+            likely = CERTAIN if enough and excess <= COMMON_EXCESS[0] else 0.5
+            alike = float(np.median(chemistry)) <= likely
+            if enough and excess > COMMON_EXCESS[1]:
+                alike = False
             group_flag = OTHER_INSTRUMENT if alike else OTHER_CHEMISTRY
         return ApplicabilityReport(found, self.alpha, group_p, excess, group_flag)
 
