@@ -6,7 +6,7 @@ spectrum's range, times 0.5 to 1.5), and about other products from sets of singl
 resampled. ``error`` is the RMS over properties of the source model's errors, each over its RMSEP
 on the same instrument, median of the spectra that are flagged and of those that are not;
 ``rank_correlation`` is that of score and error. Standards are eight of the test samples, left out
-of the test. The forensic sets have no reference values; what wet soil is, docs/applicability.md says.
+of the test. The forensic sets have no reference values.
 
     SPECTRALFM_DATA=folder python benchmarks/applicability.py [number of splits] [encoder]
 
