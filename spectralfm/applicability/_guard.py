@@ -7,8 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
-from sklearn.frozen import FrozenEstimator
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -25,25 +24,17 @@ from ..transfer import Standards
 from ..transfer._source_model import predict_columns
 from ._effect_amplitudes import EffectAmplitudes
 from ._exchangeable import conformal_pvalues, group_pvalue
+from ._groups import common_excess, kind_of_group
 from ._kinds import KindOfStrangeness
 from ._latent_distances import LatentDistances
 from ._latent_space import LatentSpace
 from ._report import IN_DOMAIN, OTHER_CHEMISTRY, OTHER_INSTRUMENT, ApplicabilityReport
+from ._source_model import source_model
 
 Array = NDArray[np.float64]
 
 FEWEST = 4
 """Spectra for a latent space and a held-out part."""
-
-COMMON_EXCESS = (3.0, 10.0)
-"""Q over its limit, of a group moved to the calibration's mean: up to the first it is likely alike,
-beyond the second it is not, whatever its spectra look like one by one."""
-
-CERTAIN = 0.9
-"""Probability from which its spectra are another chemistry although the group is likely alike."""
-
-FEWEST_GROUP = 5
-"""Spectra whose mean is the group's rather than their own."""
 
 
 class InstrumentGuard(BaseEstimator):
@@ -238,7 +229,7 @@ class InstrumentGuard(BaseEstimator):
         if self.estimator is not None and y is not None:
             given = check_reference_values(y, spectra)
             values = given.reshape(len(given), -1)
-        model = self._source_model(spectra, values, rest)
+        model = source_model(self.estimator, spectra, values, rest)
         part = spectra[rest]
         latent = LatentSpace(part, model, None if values is None else values[rest])
         few = spectra.shape[1] < 3
@@ -335,15 +326,10 @@ class InstrumentGuard(BaseEstimator):
             found[name] = column
         found["flag"] = self._flags(pvalues, chemistry)
         group_p = group_pvalue(self.scores_, scores)
-        excess = self._common_excess(spectra)
+        excess = common_excess(self.latent_, self.kinds_, spectra)
         group_flag = IN_DOMAIN
         if group_p <= self.alpha:
-            enough = len(spectra) >= FEWEST_GROUP
-            likely = CERTAIN if enough and excess <= COMMON_EXCESS[0] else 0.5
-            alike = float(np.median(chemistry)) <= likely
-            if enough and excess > COMMON_EXCESS[1]:
-                alike = False
-            group_flag = OTHER_INSTRUMENT if alike else OTHER_CHEMISTRY
+            group_flag = kind_of_group(excess, chemistry)
         return ApplicabilityReport(found, self.alpha, group_p, excess, group_flag)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -352,32 +338,6 @@ class InstrumentGuard(BaseEstimator):
     def _fitted_scores(self) -> Array:
         check_is_fitted(self)
         return self.scores_
-
-    def _source_model(self, X: Array, y: Array | None, rows: NDArray[np.intp]) -> Any:
-        """Return the source model without knowledge of the held-out spectra."""
-        model, frozen = self.estimator, isinstance(self.estimator, FrozenEstimator)
-        if model is None:
-            return None
-        while isinstance(model, FrozenEstimator):
-            model = model.estimator
-        if not frozen:
-            if y is None and hasattr(model, "predict"):
-                raise ValueError(
-                    f"y is needed: {type(model).__name__} is fitted anew without the held-out "
-                    "spectra. Pass y, or FrozenEstimator(model) and spectra it has not seen."
-                )
-            if y is None:
-                return clone(model).fit(X[rows])
-            return clone(model).fit(X[rows], y[rows, 0] if y.shape[1] == 1 else y[rows])
-        check_is_fitted(model)
-        last = model[-1] if hasattr(model, "steps") else model
-        seen = getattr(last, "x_scores_", None)
-        if seen is not None and len(seen) == len(X) and np.allclose(model.transform(X), seen):
-            raise ValueError(
-                "The frozen model was fitted to these very spectra, whose T2 and Q it has made "
-                "small. Pass spectra it has not seen, or the model without FrozenEstimator, and y."
-            )
-        return model
 
     def _statistics(self, X: Array) -> tuple[Array, Array, Array, Array]:
         """Return T2, Q and distances of both latents, over their limits."""
@@ -397,10 +357,3 @@ class InstrumentGuard(BaseEstimator):
         kind = np.where(chemistry > 0.5, OTHER_CHEMISTRY, OTHER_INSTRUMENT)
         # A p-value is a fraction of whole numbers: rounding must not decide.
         return np.where(pvalues <= self.alpha + 1e-12, kind, IN_DOMAIN)
-
-    def _common_excess(self, X: Array) -> float:
-        """Return the median Q over its limit of spectra moved to the mean of the calibration."""
-        residuals = self.latent_.residuals(X)
-        centred = self.kinds_.without_standards(residuals - residuals.mean(axis=0))
-        unbiased = len(X) / max(len(X) - 1, 1)
-        return float(np.median(np.square(centred).sum(axis=1)) * unbiased / self.latent_.limits[1])
