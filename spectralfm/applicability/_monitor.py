@@ -126,7 +126,6 @@ class DriftMonitor(BaseEstimator):
     ----------
     .. [1] Vovk, V., Nouretdinov, I., & Gammerman, A. (2003). Testing exchangeability on-line.
        Proceedings of the 20th International Conference on Machine Learning, 768-775.
-       https://doi.org/10.5555/3041838.3041935
     .. [2] Hawkins, D. M. (1987). Self-starting cusum charts for location and scale. The
        Statistician, 36(4), 299-316. https://doi.org/10.2307/2348827
 
