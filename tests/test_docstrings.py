@@ -12,6 +12,7 @@ from test_bad_input import good, made
 from test_estimator_checks import CLASSICAL
 
 SUBPACKAGES = (
+    "applicability",
     "axis",
     "conformal",
     "datasets",

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from spectralfm import conformal, foundation, transfer
+from spectralfm import applicability, conformal, foundation, transfer
 
 # Fitted without a source or standards, a standardizer warns that it is the identity; and those that
 # read an axis warn that the one of the checks' data is not known.
@@ -29,7 +29,9 @@ NEED_ARGUMENTS: dict[str, BaseEstimator] = {
 ELSEWHERE = {"SpectralFMPretrainer", "InstrumentPrior"}
 
 PUBLIC = [
-    getattr(part, name) for part in (transfer, foundation, conformal) for name in part.__all__
+    getattr(part, name)
+    for part in (transfer, foundation, conformal, applicability)
+    for name in part.__all__
 ]
 ESTIMATORS = [
     NEED_ARGUMENTS.get(cls.__name__) or cls()

@@ -26,6 +26,7 @@ LAYERS = {
     "transfer": 2,
     "foundation": 2,
     "conformal": 2,
+    "applicability": 2,
     "datasets": 2,
     "io": 2,
     "plotting": 2,
@@ -98,8 +99,8 @@ def test_the_package_offers_every_public_part():
 
 
 LIGHT = (
-    "axis", "metrics", "model_selection", "io", "datasets", "transfer", "conformal", "plotting",
-    "comparison",
+    "axis", "metrics", "model_selection", "io", "datasets", "transfer", "conformal",
+    "applicability", "plotting", "comparison",
 )  # fmt: skip
 
 
