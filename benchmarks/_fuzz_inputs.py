@@ -119,7 +119,7 @@ def contained(container: str, values: np.ndarray, names: list) -> Any:
         case "list":
             return values.tolist()
         case "matrix":
-            return np.matrix(values)
+            return values.view(np.matrix)
         case "masked":
             return np.ma.masked_array(values)
         case "masked fully":

@@ -13,6 +13,7 @@ from test_estimator_checks import CLASSICAL
 
 SUBPACKAGES = (
     "axis",
+    "benchmark",
     "conformal",
     "datasets",
     "datasets.corpora",

@@ -31,6 +31,7 @@ LAYERS = {
     "io": 2,
     "plotting": 2,
     "comparison": 3,
+    "benchmark": 3,
     "workflow": 3,
     "cli": 4,
     "__main__": 4,
@@ -100,7 +101,7 @@ def test_the_package_offers_every_public_part():
 
 LIGHT = (
     "axis", "metrics", "model_selection", "io", "datasets", "transfer", "conformal", "plotting",
-    "comparison",
+    "comparison", "benchmark",
 )  # fmt: skip
 
 
