@@ -58,6 +58,8 @@ FIXED = {
 }  # fmt: skip
 """Parameters that are not varied, because of what they cost or because others stand for them."""
 ROWS = np.ones((2, 3))
+GIVEN, LIST_GIVEN = st.sampled_from([False, False, False, True]), mostly(False, rarely=(True,))
+"""Whether a parameter has another value than by default; most lists are refused."""
 AFTERWARDS = ("predict", "transform", "predict_proba", "decision_function", "predict_interval")
 
 
@@ -131,7 +133,7 @@ def parameters(draw: Any, cls: type, n_channels: int, n_source: int) -> dict[str
             if draw(st.sampled_from([False, False, True])):
                 channels = n_source if name.startswith("source_") else n_channels
                 chosen[name] = draw(axes(channels, unit))
-        elif draw(st.sampled_from([False, False, False, True])):
+        elif draw(LIST_GIVEN if "array-like" in allowed else GIVEN):
             choices = [one for rule in allowed if (one := _allowed_by(rule)) is not None]
             if choices:
                 chosen[name] = draw(st.one_of(choices))

@@ -5,11 +5,11 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..metrics import rmsep
@@ -18,7 +18,7 @@ from ._candidate import budgets_of, predict
 from ._paired_test import compare, holm
 from ._protocol import ORDER, Budget, Task
 from ._scores import RECALIBRATION, score_rows
-from ._sets import REAL, tasks
+from ._sets import measured_here, tasks
 
 COLUMNS = (
     "group", "n", "rank", "method", "score", "q1", "q3", "splits", "ratio_to_best", "p", "p_holm",
@@ -76,10 +76,7 @@ class Leaderboard:
         """
         there = _precomputed.available()
         if datasets is None:
-            folder = Path(os.environ.get("SPECTRALFM_DATA", ""), "transfer")
-            names = {"soil": "soil_moisture.npz"}
-            measured = [name for name in REAL if (folder / names.get(name, f"{name}.npz")).exists()]
-            datasets = ["simulated", *(name for name in measured if name in there)]
+            datasets = ["simulated", *measured_here()]
         unknown = sorted(set(datasets) - set(there))
         if unknown:
             raise ValueError(
@@ -243,8 +240,7 @@ class Leaderboard:
                 continue
             seen.add(task.dataset)
             model = type(task.source_model)().fit(task.X_target, task.y)
-            errors = rmsep(task.y_test, model.predict(task.X_test), multioutput="raw_values")
-            for prop, error in zip(task.properties, errors, strict=True):
+            for prop, error in _rmseps(task, model.predict(task.X_test)).items():
                 known = self._recalibrated(task, prop)
                 if abs(error - known) > AGREE * known:
                     raise ValueError(
@@ -265,14 +261,19 @@ def _errors_of(estimator: Any, name: str, task: Task, budgets: Sequence[Budget])
     """Return one row a property and budget."""
     rows = []
     for budget in budgets:
-        predicted = predict(estimator, task, budget)
-        errors = rmsep(task.y_test, predicted, multioutput="raw_values")
+        errors = _rmseps(task, predict(estimator, task, budget))
         rows += [
             {
                 "dataset": task.dataset, "seed": task.seed, "group": task.group,
                 "source": task.source, "target": task.target, "property": prop, "n": str(budget),
-                "method": name, "rmsep": float(error),
+                "method": name, "rmsep": error,
             }
-            for prop, error in zip(task.properties, errors, strict=True)
+            for prop, error in errors.items()
         ]  # fmt: skip
     return rows
+
+
+def _rmseps(task: Task, predicted: NDArray[np.float64]) -> dict[str, float]:
+    """Return the RMSEP of each property."""
+    errors = np.atleast_1d(rmsep(task.y_test, predicted, multioutput="raw_values"))
+    return dict(zip(task.properties, errors.tolist(), strict=True))

@@ -15,8 +15,8 @@ from ._protocol import Task
 SEEDS = {"corn": 20, "tablets": 10, "soil": 20, "simulated": 4}
 """Number of random splits of each set."""
 
-REAL = ("corn", "tablets", "soil")
-"""Sets that were measured."""
+REAL = {"corn": "corn.npz", "tablets": "tablet.npz", "soil": "soil_moisture.npz"}
+"""Sets that were measured, and their files in SPECTRALFM_DATA/transfer."""
 
 
 def tasks(dataset: str, n_seeds: int) -> Iterator[Task]:
@@ -79,7 +79,7 @@ def _soil(seed: int) -> Iterator[Task]:
         raise FileNotFoundError(
             "soil has no public download: set SPECTRALFM_DATA to a folder that has it."
         )
-    soil = load_npz_pair(Path(folder) / "transfer" / "soil_moisture.npz")
+    soil = load_npz_pair(Path(folder) / "transfer" / REAL["soil"])
     channels = slice(100, 2100, 8)
     order = np.random.default_rng(seed).permutation(100)
     test, calibration = order[:40], order[40:]
@@ -90,6 +90,14 @@ def _soil(seed: int) -> Iterator[Task]:
             X[calibration], soil.y[calibration], X_target[calibration],
             X_target[test], soil.y[test], list(soil.target_names), soil.wavelengths[channels],
         )  # fmt: skip
+
+
+def measured_here() -> list[str]:
+    """Return the names of the measured sets that SPECTRALFM_DATA holds."""
+    folder = os.environ.get("SPECTRALFM_DATA")
+    if not folder:
+        return []
+    return [name for name, file in REAL.items() if Path(folder, "transfer", file).exists()]
 
 
 @cache

@@ -17,7 +17,7 @@ from ._optimal_transport import OptimalTransportStandardization
 from ._piecewise_direct_standardization import PiecewiseDirectStandardization
 from ._pls_regression_cv import PLSRegressionCV
 from ._ridge_direct_standardization import RidgeDirectStandardization
-from ._sample_domain import Domains, from_sample_domain
+from ._sample_domain import from_sample_domain
 from ._slope_bias_correction import SlopeBiasCorrection
 from ._spectral_space_transformation import SpectralSpaceTransformation
 from ._standards import Standards, Unpaired
@@ -30,7 +30,6 @@ __all__ = [
     "DifferencePenalizedRidge",
     "DirectStandardization",
     "DomainInvariantPLS",
-    "Domains",
     "ExternalParameterOrthogonalization",
     "GeneralizedLeastSquaresWeighting",
     "MeanShift",

@@ -1,23 +1,10 @@
 """Spectra of all instruments in one array, as domain adaptation libraries keep them."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._validation import check_matrix, check_reference_values
 from ._standards import Standards, Unpaired
-
-
-class Domains(NamedTuple):
-    """What `from_sample_domain` makes: arguments of ``fit`` of a refitted regressor."""
-
-    X: NDArray[np.float64]
-    """Spectra recorded on the source (n_samples, n_channels)."""
-    y: NDArray[np.float64]
-    """Their reference values (n_samples,) or (n_samples, n_targets)."""
-    target: Standards | Unpaired
-    """Spectra recorded on the target: paired where samples were named, else unlabelled."""
 
 
 def from_sample_domain(
@@ -27,7 +14,7 @@ def from_sample_domain(
     *,
     sample_ids: ArrayLike | None = None,
     target: int | None = None,
-) -> Domains:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Standards | Unpaired]:
     """Split stacked spectra by the sign of their domain, as skada writes it.
 
     Parameters
@@ -47,9 +34,12 @@ def from_sample_domain(
 
     Returns
     -------
-    Domains
-        ``X``, ``y`` and ``target``: `Unpaired`, or `Standards` with their reference values where
-        ``sample_ids`` are given.
+    X : ndarray of shape (n_samples, n_channels)
+        Spectra recorded on the sources.
+    y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        Their reference values.
+    target : Unpaired or Standards
+        Spectra recorded on the target: with ``sample_ids`` the standards, their values with them.
 
     Raises
     ------
@@ -109,7 +99,7 @@ def from_sample_domain(
         raise ValueError(f"y has shape {values.shape}, but there are {len(spectra)} spectra.")
     source_values = check_reference_values(values[is_source], spectra[is_source])
     if sample_ids is None:
-        return Domains(spectra[is_source], source_values, Unpaired(spectra[is_target]))
+        return spectra[is_source], source_values, Unpaired(spectra[is_target])
     names = np.asarray(sample_ids)
     if names.shape != (len(spectra),):
         raise ValueError(
@@ -124,7 +114,7 @@ def from_sample_domain(
     rows = [on_source[name] for name in common]
     paired = [on_target[name] for name in common]
     standards = Standards(spectra[is_source][rows], spectra[is_target][paired], source_values[rows])
-    return Domains(spectra[is_source], source_values, standards)
+    return spectra[is_source], source_values, standards
 
 
 def _once(names: NDArray, what: str) -> dict:

@@ -21,6 +21,9 @@ FEW_SAMPLES = 10
 FOREIGN = 3.0
 """Residual over the limit from which a spectrum counts as wholly foreign."""
 
+SMALLEST = 1e-100
+"""Stands for the limit where all calibration spectra are equal."""
+
 FEWEST_CHANNELS = 10
 """Below, there is no residual to speak of, and no spectrum counts as foreign."""
 
@@ -48,11 +51,11 @@ class SourceDomain:
         X = standard_normal_variates(X)
         folds = KFold(min(N_FOLDS, len(X)), shuffle=True, random_state=0)
         left_out = [
-            _residuals(PCA(n_components).fit(X[rows]), X[others]) for rows, others in folds.split(X)
+            _residuals(_fitted(n_components, X[rows]), X[others]) for rows, others in folds.split(X)
         ]
         widened = 1 + FEW_SAMPLES / len(X)
         self.limit = widened * float(np.quantile(np.concatenate(left_out), CONFIDENCE))
-        self.pca = PCA(n_components).fit(X)
+        self.pca = _fitted(n_components, X)
 
     def foreignness(self, X: Array) -> Array:
         """Return u of spectra, (n_samples,): 0 like those of the source, 1 of another instrument.
@@ -64,10 +67,14 @@ class SourceDomain:
         """
         if np.isinf(self.limit):
             return np.zeros(len(X))
-        ratio = _residuals(self.pca, standard_normal_variates(X)) / max(
-            self.limit, np.finfo(float).tiny
-        )
+        ratio = _residuals(self.pca, standard_normal_variates(X)) / max(self.limit, SMALLEST)
         return np.clip(np.log(np.maximum(ratio, 1.0)) / np.log(FOREIGN), 0.0, 1.0)
+
+
+def _fitted(n_components: int, X: Array) -> PCA:
+    """Return the components of spectra; of equal ones, the shares of no variance are not asked."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return PCA(n_components).fit(X)
 
 
 def _residuals(pca: PCA, X: Array) -> Array:
