@@ -299,6 +299,6 @@ def test_groups_of_folds_stay_together():
 
 def test_a_frozen_model_of_other_channels_is_refused_by_fit():
     X = np.random.default_rng(0).random((20, 12))
-    frozen = FrozenEstimator(LinearRegression().fit(X[:, 1:], X[:, 0]))
+    frozen = FrozenEstimator(Ridge().fit(X[:, 1:], X[:, 0]))
     with pytest.raises(ValueError, match="X has 12 channels, but the source model has 11"):
         ConformalRegressor(frozen).fit(X, X[:, 0])
