@@ -14,7 +14,8 @@ from collections import Counter
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-from _fuzz_cases import Case, Failure, cases, judge, public_estimators
+from _fuzz_cases import Case, cases, public_estimators
+from _fuzz_outcome import Failure, judge
 from _provenance import write_csv
 from hypothesis import HealthCheck, Phase, given, seed, settings
 

@@ -14,7 +14,8 @@ from sklearn.exceptions import NotFittedError
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
-from _fuzz_cases import Case, Failure, cases, judge, public_estimators
+from _fuzz_cases import Case, cases, public_estimators
+from _fuzz_outcome import Failure, judge
 
 ESTIMATORS = public_estimators()
 SLOW = {name for name in ESTIMATORS if name.startswith("SpectralFM")} | {"TestTimeAdapter"}
