@@ -6,6 +6,8 @@ target.
 """
 
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import chemotools.adaptation as chemotools
@@ -13,7 +15,11 @@ import numpy as np
 from _foundation import FOUNDATION, SLOW, physics_prior
 from _protocol import ALL, BUDGETS, STANDARDS, UNLABELLED, Array, Budget, Task
 from _scores import RECALIBRATION
+from chemotools.scatter import StandardNormalVariate
 from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
 
 from spectralfm.comparison import METHODS as WITH_STANDARDS
 from spectralfm.comparison import SourceCalibration, correct_spectra
@@ -115,6 +121,45 @@ def _pooled(task: Task, n: int) -> Array:
     return PLSRegressionCV().fit(X, y).predict(task.X_test)
 
 
+def _reduced(regressor: Any) -> Any:
+    """Return a regressor of one property after another on 30 principal components of SNV."""
+    return MultiOutputRegressor(make_pipeline(StandardNormalVariate(), PCA(30), regressor))
+
+
+OPTIONAL: dict[str, tuple[str, str, Callable[[type], Any]]] = {
+    "TabPFN, pooled": ("tabpfn", "TabPFNRegressor", lambda cls: _reduced(cls(random_state=0))),
+    "AOM-PLS of nirs4all, pooled": (
+        "nirs4all.operators.models.sklearn.aom_pls",
+        "AOMPLSRegressor",
+        lambda cls: MultiOutputRegressor(cls()),
+    ),
+}
+"""Regressors of packages that are no dependency: name -> module, class and how it is made."""
+
+
+def optional_methods() -> dict[str, Method]:
+    """Return the methods whose packages are installed.
+
+    They know of no instruments: calibration samples and standards are pooled.
+    """
+
+    def pooled(module: str, cls: str, make: Callable[[type], Any]) -> Method:
+        def method(task: Task, n: Budget) -> Array:
+            X, y = task.X, task.y
+            if n != "none":
+                standards = task.standards(int(n))
+                X, y = np.vstack([X, standards.target]), np.vstack([y, standards.y])
+            return make(getattr(import_module(module), cls)).fit(X, y).predict(task.X_test)
+
+        return Method(method, ("none", *STANDARDS), slow=True)
+
+    return {
+        name: pooled(*parts)
+        for name, parts in OPTIONAL.items()
+        if find_spec(parts[0].split(".")[0]) is not None
+    }
+
+
 METHODS: dict[str, Method] = {
     **{name: Method(predict, budgets) for name, (predict, budgets) in FOUNDATION.items()},
     **{name: _compared(name) for name in WITH_STANDARDS},
@@ -132,6 +177,7 @@ METHODS: dict[str, Method] = {
     "pooled PLS": Method(_pooled, STANDARDS),
     "target standards only": Method(_target_only, STANDARDS),
     **{name: Method(predict, budgets, slow=True) for name, (predict, budgets) in SLOW.items()},
+    **optional_methods(),
     RECALIBRATION: Method(_full_recalibration, (ALL,)),
 }
 """Name in the table -> method."""

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from _protocol import ORDER, SEEDS
+from _protocol import ORDER, REAL
 from _provenance import RESULTS
 
 DEFAULT = "SpectralFM"
@@ -35,6 +35,6 @@ def table_of(dataset: str) -> tuple[Path, list[dict[str, str]]]:
 
 def scores() -> dict[tuple[str, str, str], dict[str, str]]:
     """Return the rows of all sets by group, method and number of standards."""
-    rows = [row for dataset in SEEDS for row in table_of(dataset)[1]]
+    rows = [row for dataset in REAL for row in table_of(dataset)[1]]
     rows.sort(key=lambda row: (GROUPS.index(row["group"]), ORDER.index(row["n"])))
     return {(row["group"], row["method"], row["n"]): row for row in rows}

@@ -15,11 +15,13 @@ import math
 from collections import defaultdict
 
 import numpy as np
-from _protocol import ALL, BUDGETS, ORDER, SEEDS
+from _protocol import ALL, BUDGETS, ORDER, REAL
 from _provenance import write_csv
 from _results import DEFAULT, GROUPS
 from scipy.stats import wilcoxon
 from transfer import read_runs
+
+from spectralfm.benchmark._paired_test import holm
 
 Errors = dict[tuple[str, str, str], dict[tuple, float]]
 
@@ -27,7 +29,7 @@ Errors = dict[tuple[str, str, str], dict[tuple, float]]
 def errors_of(checkpoint: str) -> Errors:
     """Return logarithms of RMSEPs by group, method and number of standards, and by task."""
     found: Errors = defaultdict(dict)
-    for dataset in SEEDS:
+    for dataset in REAL:
         for row in read_runs(dataset, checkpoint)[1]:
             task = (row["seed"], row["source"], row["target"], row["property"])
             found[row["group"], row["method"], row["n"]][task] = math.log(float(row["rmsep"]))
@@ -53,15 +55,6 @@ def compare(errors: Errors) -> list[dict]:
                     }
                 )  # fmt: skip
     return rows
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Return p-values (m,) adjusted by Holm's step-down procedure."""
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
-    adjusted = np.empty_like(stepped)
-    adjusted[order] = stepped
-    return adjusted
 
 
 def main() -> None:

@@ -3,13 +3,16 @@
 RMSEPs are kept in ``benchmarks/runs/`` as they come, so an interrupted run goes on where it
 stopped (``--fresh`` forgets those of the methods asked for). Scores are written to
 ``benchmarks/results/transfer_<dataset>.csv``, those of ``--quick`` to
-``transfer_<dataset>_quick.csv``; rows of methods not asked for stay.
+``transfer_<dataset>_quick.csv``; rows of methods not asked for stay. With ``--backend dask``
+tasks run on a local Dask cluster of ``--n-jobs`` workers, a process each, with equal results.
 """
 
 import argparse
 import csv
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -20,7 +23,7 @@ from _methods import METHODS
 from _protocol import ORDER, SEEDS, Budget, Task, tasks
 from _provenance import RESULTS, write_csv
 from _scores import RECALIBRATION, print_table, score_rows
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from spectralfm.metrics import rmsep
@@ -82,6 +85,23 @@ def missing_work(args: argparse.Namespace, methods: list[str], rows: list[dict])
     return work
 
 
+@contextmanager
+def workers(backend: str, n_jobs: int) -> Iterator[None]:
+    """Let joblib use its own processes, or those of a local Dask cluster."""
+    if backend == "loky":
+        with parallel_config(backend, n_jobs=n_jobs):
+            yield
+        return
+    from dask.distributed import Client, LocalCluster
+
+    # Workers import the modules beside this file, too.
+    folder = str(Path(__file__).parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])
+    cluster = LocalCluster(n_workers=n_jobs, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster), parallel_config("dask", n_jobs=n_jobs):
+        yield
+
+
 def main() -> None:
     """Parse the command line, run what is missing, print and write the scores."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -90,6 +110,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, metavar="METHOD")
     parser.add_argument("--checkpoint", default="small", help="weights of the foundation methods")
     parser.add_argument("--n-jobs", type=int, default=1)
+    parser.add_argument("--backend", choices=("loky", "dask"), default="loky")
     parser.add_argument("--fresh", action="store_true", help="forget earlier runs")
     args = parser.parse_args()
 
@@ -106,13 +127,14 @@ def main() -> None:
         writer.writerows(rows)
         file.flush()
         work = missing_work(args, methods, rows)
-        results = Parallel(n_jobs=args.n_jobs, return_as="generator_unordered")(
-            delayed(run)(task, asked) for task, asked in work
-        )
-        for new in tqdm(results, total=len(work), unit="task", desc=args.dataset):
-            writer.writerows(new)
-            file.flush()
-            rows += new
+        with workers(args.backend, args.n_jobs):
+            results = Parallel(return_as="generator_unordered")(
+                delayed(run)(task, asked) for task, asked in work
+            )
+            for new in tqdm(results, total=len(work), unit="task", desc=args.dataset):
+                writer.writerows(new)
+                file.flush()
+                rows += new
     n_splits = QUICK if args.quick else SEEDS[args.dataset]
     rows = [row for row in rows if int(row["seed"]) < n_splits and row["method"] in methods]
     scores = score_rows(rows)

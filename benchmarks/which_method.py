@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from _foundation import FOUNDATION, SLOW
-from _protocol import ALL, BUDGETS, SEEDS
+from _protocol import ALL, BUDGETS, REAL, SEEDS
 from _provenance import RESULTS
 from _results import DEFAULT, GROUPS, read, scores, table_of
 from _scores import RECALIBRATION
@@ -36,7 +36,7 @@ def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def splits() -> str:
     """Say on how many splits the tables rest."""
     said = []
-    for dataset, every in SEEDS.items():
+    for dataset, every in ((name, SEEDS[name]) for name in REAL):
         path, rows = table_of(dataset)
         n = max(int(row["splits"]) for row in rows)
         few = min(int(row["splits"]) for row in rows)

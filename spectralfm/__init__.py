@@ -11,7 +11,7 @@ MeanShift()
 
 import importlib
 import pkgutil
-from types import ModuleType
+from typing import Any
 
 __version__ = "0.1.0.dev0"
 
@@ -21,12 +21,14 @@ _SUBMODULES = sorted(
     if not module.name.startswith("_") and module.name != "cli"
 )
 
-__all__ = ["__version__", *_SUBMODULES]
+__all__ = ["__version__", "predict_batches", *_SUBMODULES]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "predict_batches":
+        return importlib.import_module(f"{__name__}._predict_batches").predict_batches
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

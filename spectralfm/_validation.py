@@ -11,6 +11,12 @@ from sklearn.utils.validation import check_array, check_consistent_length, valid
 LARGEST_VALUE = 1e6
 """Absorbances, reflectances and Raman counts stay below; a larger value is a fill value."""
 
+SMALLEST_VALUE = 1e-100
+"""Spectra and reference values that all are smaller, zeros aside, have squares that vanish."""
+
+LARGEST_REFERENCE = 1e100
+"""Reference values that are larger have squares that overflow."""
+
 FEWEST_CHANNELS = 10
 """With fewer channels than this, zeros in all of them can be centred data."""
 
@@ -44,7 +50,8 @@ def check_values(X: NDArray[np.float64], *, name: str = "X") -> None:
     Raises
     ------
     ValueError
-        If a value exceeds 1e6 in magnitude, or all of ten or more channels of a row are zero.
+        If a value exceeds 1e6 in magnitude, all are below 1e-100 but not zero, or all of ten or
+        more channels of a row are zero.
     """
     largest = np.abs(X).max(initial=0.0)
     if largest > LARGEST_VALUE:
@@ -53,11 +60,21 @@ def check_values(X: NDArray[np.float64], *, name: str = "X") -> None:
             f"{name} holds {largest:.3g} at row {row}, channel {channel}; spectra stay below "
             f"{LARGEST_VALUE:.0e}. Mask fill values, or divide raw counts by a reference."
         )
+    _refuse_tiny(largest, name=name)
     empty = np.flatnonzero(~X.any(axis=1))
     if empty.size and X.shape[1] >= FEWEST_CHANNELS:
         raise ValueError(
             f"{name} has all-zero spectra at row(s) {_some(empty)}: "
             "nothing was recorded there. Remove these rows."
+        )
+
+
+def _refuse_tiny(largest: float, *, name: str) -> None:
+    """Raise if the largest magnitude is too small to be squared, and not zero."""
+    if 0 < largest < SMALLEST_VALUE:
+        raise ValueError(
+            f"{name} holds no value beyond {largest:.3g}, whose square is zero in double "
+            "precision. Check how it was read, or multiply it by a constant."
         )
 
 
@@ -289,13 +306,26 @@ def check_reference_values(y: ArrayLike, X: NDArray[np.float64]) -> NDArray[np.f
     Raises
     ------
     ValueError
-        If they are masked, not finite numbers, or not as many as the spectra.
+        If they are masked, not finite numbers, beyond 1e100 or all below 1e-100 but not zero, or
+        not as many as the spectra.
     """
     refuse_masked(y, name="y")
     refuse_text(y, name="y")
     values = check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=False, input_name="y")
     check_consistent_length(X, values)
+    check_magnitude(values, name="y")
     return values
+
+
+def check_magnitude(values: NDArray[np.float64], *, name: str) -> None:
+    """Raise if reference values, NaN aside, are so large or small that squares are not numbers."""
+    largest = np.fmax.reduce(np.abs(values), axis=None, initial=0.0)
+    if largest > LARGEST_REFERENCE:
+        raise ValueError(
+            f"{name} holds {largest:.3g}, whose square is not a number in double precision. Mask "
+            "fill values, or choose another unit."
+        )
+    _refuse_tiny(largest, name=name)
 
 
 def forget(estimator: Any) -> None:

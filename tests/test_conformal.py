@@ -295,3 +295,10 @@ def test_groups_of_folds_stay_together():
     model.conformalize(X[:20], Y[:20], groups)
     assert len(model.intervals_.models) == 5
     assert np.isfinite(model.predict_interval(T[NEW])[1]).all()
+
+
+def test_a_frozen_model_of_other_channels_is_refused_by_fit():
+    X = np.random.default_rng(0).random((20, 12))
+    frozen = FrozenEstimator(Ridge().fit(X[:, 1:], X[:, 0]))
+    with pytest.raises(ValueError, match="X has 12 channels, but the source model has 11"):
+        ConformalRegressor(frozen).fit(X, X[:, 0])

@@ -14,6 +14,7 @@ from test_estimator_checks import CLASSICAL
 SUBPACKAGES = (
     "applicability",
     "axis",
+    "benchmark",
     "conformal",
     "datasets",
     "datasets.corpora",

@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # DESIGN: a module imports from its own layer's folder or from a lower number.
 LAYERS = {
     "_validation": 0,
+    "_predict_batches": 0,
     "nn": 0,
     "losses": 0,
     "axis": 1,
@@ -31,6 +32,7 @@ LAYERS = {
     "io": 2,
     "plotting": 2,
     "comparison": 3,
+    "benchmark": 3,
     "workflow": 3,
     "cli": 4,
     "__main__": 4,
@@ -92,7 +94,7 @@ def test_every_part_has_a_layer():
 def test_the_package_offers_every_public_part():
     parts = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in FILES}
     public = {part for part in parts if not part.startswith("_")} - {"cli"}
-    assert public == set(spectralfm.__all__) - {"__version__"}
+    assert public == set(spectralfm.__all__) - {"__version__", "predict_batches"}
     assert spectralfm.metrics.rmsep([1.0], [2.0]) == 1
     with pytest.raises(AttributeError, match="no attribute 'utils'"):
         _ = spectralfm.utils
@@ -100,7 +102,7 @@ def test_the_package_offers_every_public_part():
 
 LIGHT = (
     "axis", "metrics", "model_selection", "io", "datasets", "transfer", "conformal",
-    "applicability", "plotting", "comparison",
+    "applicability", "plotting", "comparison", "benchmark",
 )  # fmt: skip
 
 

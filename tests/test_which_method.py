@@ -53,7 +53,7 @@ def test_scores_are_ratios_to_the_recalibration_of_the_same_splits():
 
 
 def test_holm_is_that_of_the_textbook():
-    from significance import holm
+    from spectralfm.benchmark._paired_test import holm
 
     # Holm (1979): p(k) times the number of hypotheses not yet rejected, never falling, at most 1.
     assert holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])

@@ -121,6 +121,7 @@ class Resampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             None if new_axis is None else check_axis(new_axis, unit=new_unit, name="new_axis")
         )
         self._resample(X[:1])
+        self.n_channels_out_ = X.shape[1] if self.new_axis_ is None else len(self.new_axis_)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -139,6 +140,9 @@ class Resampler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_spectra(self, X)
         return self._resample(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_channels_out_")
 
     def _resample(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.axis_ is None or self.new_axis_ is None:

@@ -22,7 +22,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._validation import check_reference_values, check_spectra, forget
 from ..transfer import Unpaired
-from ..transfer._source_model import check_properties, predict_columns, with_names
+from ..transfer._source_model import (
+    check_model_channels,
+    check_properties,
+    predict_columns,
+    with_names,
+)
 from ._methods import METHODS, make_intervals
 from ._training_set import TrainingSet
 
@@ -200,6 +205,7 @@ class ConformalRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin, B
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         given = X if hasattr(X, "columns") else spectra
         model = clone(self.estimator).fit(given, values, **fit_params)
+        check_model_channels(model, spectra.shape[1], name="X")
         if self._is_frozen():  # it has learned nothing of these samples
             given, spectra, values, fit_params = spectra[:0], spectra[:0], None, {}
         self.training_ = TrainingSet(given, spectra, values, fit_params)

@@ -38,8 +38,9 @@ def fit_amplitude(features: Array, residuals: Array, prior: Array, *, center: bo
     if n < 2:
         return zeros
     errors = np.zeros((n, len(starts), len(PENALTIES) + 1))
-    scale = np.square(features).sum() / n_features
-    penalties = scale * PENALTIES
+    penalties = np.square(features).sum() / n_features * PENALTIES
+    if not penalties.all():  # the spectra are so small that their squares vanish
+        return zeros
     grams = np.einsum("ilf,ilg->ifg", features, features)
     products = np.einsum("ilf,il->if", features, residuals)
     for i in range(n):

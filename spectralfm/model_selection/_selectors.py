@@ -69,6 +69,9 @@ class SampleSelector(BaseEstimator, ABC):
         mask[self.indices_] = True
         return np.flatnonzero(mask) if indices else mask
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_samples_in_")
+
     def _check(
         self, X: ArrayLike, y: ArrayLike | None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:

@@ -18,6 +18,7 @@ from ._optimal_transport import OptimalTransportStandardization
 from ._piecewise_direct_standardization import PiecewiseDirectStandardization
 from ._pls_regression_cv import PLSRegressionCV
 from ._ridge_direct_standardization import RidgeDirectStandardization
+from ._sample_domain import from_sample_domain
 from ._slope_bias_correction import SlopeBiasCorrection
 from ._spectral_space_transformation import SpectralSpaceTransformation
 from ._standards import Standards, Unpaired
@@ -43,5 +44,6 @@ __all__ = [
     "Standards",
     "TransferEnsemble",
     "Unpaired",
+    "from_sample_domain",
     "instrument_effects",
 ]

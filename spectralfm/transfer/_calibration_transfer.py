@@ -179,6 +179,8 @@ class CalibrationTransfer(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ValueError
             If spectra or values are not finite or do not pair up, do not fit the source model, or
             the position does not exist.
+        TypeError
+            If ``fit`` of the transfer step takes no ``X_source``.
         """
         forget(self)
         self._validate_params()

@@ -1,5 +1,6 @@
 """A transfer step inserted before some steps of a fitted pipeline."""
 
+import inspect
 import warnings
 from typing import Any
 
@@ -41,7 +42,18 @@ def fit_transfer_step(transfer: Any, X: Any, X_source: Any, following: Steps) ->
     """Return a fitted clone of ``transfer`` whose output the following steps accept.
 
     A step that was fitted on a DataFrame wants its column names back.
+
+    Raises
+    ------
+    TypeError
+        If ``fit`` of the step takes no ``X_source``.
     """
+    accepted = inspect.signature(transfer.fit).parameters.values()
+    if not any(one.name == "X_source" or one.kind is one.VAR_KEYWORD for one in accepted):
+        raise TypeError(
+            f"transfer must be a step whose fit takes X_source, and that of "
+            f"{type(transfer).__name__} does not: it cannot learn how the instruments differ."
+        )
     step = clone(transfer).fit(X, X_source=X_source)
     receiver = next(part for _, part in following if part is not None and part != "passthrough")
     if hasattr(receiver, "feature_names_in_") and hasattr(X_source, "columns"):

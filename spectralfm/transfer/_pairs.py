@@ -95,6 +95,6 @@ def pair_up(X: Array, y: Array, standards: Standards | None) -> Pairs:
 
 def _read_by_source(X: Array, y: Array, spectra: Array) -> Array:
     """Predict values the standards lack with a ridge calibration of the source instrument."""
-    variance = max(np.square(X - X.mean(axis=0)).sum(), np.finfo(np.float64).tiny)
+    variance = np.square(X - X.mean(axis=0)).sum() or 1.0
     model = RidgeCV(alphas=variance * np.logspace(-10, 0, 21), alpha_per_target=True)
     return model.fit(X, y).predict(spectra).reshape(len(spectra), -1)

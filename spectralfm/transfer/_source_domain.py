@@ -21,6 +21,9 @@ FEW_SAMPLES = 10
 FOREIGN = 3.0
 """Residual over the limit from which a spectrum counts as wholly foreign."""
 
+SMALLEST = 1e-100
+"""Stands for the limit where all calibration spectra are equal."""
+
 FEWEST_CHANNELS = 10
 """Below, there is no residual to speak of, and no spectrum counts as foreign."""
 
@@ -49,12 +52,11 @@ class SourceDomain:
         for spectra in _variates(X):
             folds = KFold(min(N_FOLDS, len(X)), shuffle=True, random_state=0).split(X)
             left_out = [
-                _residuals(PCA(n_components).fit(spectra[rows]), spectra[others])
+                _residuals(_fitted(n_components, spectra[rows]), spectra[others])
                 for rows, others in folds
             ]
             limit = (1 + FEW_SAMPLES / len(X)) * np.quantile(np.concatenate(left_out), CONFIDENCE)
-            smallest = np.finfo(float).tiny
-            self.views.append((PCA(n_components).fit(spectra), max(float(limit), smallest)))
+            self.views.append((_fitted(n_components, spectra), max(float(limit), SMALLEST)))
 
     def foreignness(self, X: Array) -> Array:
         """Return u of spectra, (n_samples,): 0 like those of the source, 1 of another instrument.
@@ -73,6 +75,12 @@ class SourceDomain:
 
 def _variates(X: Array) -> list[Array]:
     return [standard_normal_variates(view) for view in diagnostic_views(X)]
+
+
+def _fitted(n_components: int, X: Array) -> PCA:
+    """Return the components of spectra; of equal ones, the shares of no variance are not asked."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return PCA(n_components).fit(X)
 
 
 def _residuals(pca: PCA, X: Array) -> Array:

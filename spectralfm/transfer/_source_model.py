@@ -10,7 +10,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from .._validation import check_paired, check_same_channels, refuse_masked, refuse_text
+from .._validation import (
+    check_magnitude,
+    check_paired,
+    check_same_channels,
+    refuse_masked,
+    refuse_text,
+)
 
 
 def resolve_source_model(estimator: Any, X: ArrayLike, y: ArrayLike | None, *, owner: str) -> Any:
@@ -77,12 +83,13 @@ def check_reference(y: ArrayLike, X: NDArray[np.float64]) -> NDArray[np.float64]
     Raises
     ------
     ValueError
-        If they are not finite numbers, or not as many as the spectra.
+        If they are not finite numbers, too large or too small, or not as many as the spectra.
     """
     refuse_masked(y, name="y")
     refuse_text(y, name="y")
     values = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     check_paired(X, values, name="y")
+    check_magnitude(values, name="y")
     return values.reshape(len(values), -1)
 
 

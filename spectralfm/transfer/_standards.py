@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array
 
-from .._validation import check_matrix, check_paired, refuse_masked, refuse_text
+from .._validation import check_magnitude, check_matrix, check_paired, refuse_masked, refuse_text
 
 
 class Standards:
@@ -55,6 +55,7 @@ class Standards:
                 input_name="standards.y",
             )
             check_paired(self.target, self.y, name="standards.y")
+            check_magnitude(self.y, name="standards.y")
 
     @property
     def n_standards(self) -> int:
