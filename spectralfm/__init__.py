@@ -21,7 +21,7 @@ _SUBMODULES = sorted(
     if not module.name.startswith("_") and module.name != "cli"
 )
 
-_FUNCTIONS = ("load", "save")
+_FUNCTIONS = ("load", "save", "to_b_vector", "to_onnx")
 """Those of `spectralfm.deployment`."""
 
 __all__ = ["__version__", *_FUNCTIONS, *_SUBMODULES]

@@ -94,7 +94,7 @@ def test_every_part_has_a_layer():
 def test_the_package_offers_every_public_part():
     parts = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in FILES}
     public = {part for part in parts if not part.startswith("_")} - {"cli"}
-    functions = {"load", "save"}
+    functions = {"load", "save", "to_b_vector", "to_onnx"}
     assert public == set(spectralfm.__all__) - functions - {"__version__"}
     assert all(
         getattr(spectralfm, name).__module__.startswith("spectralfm.deployment")

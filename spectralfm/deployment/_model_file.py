@@ -3,7 +3,7 @@
 import glob
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from ..checkpoint._container import pack, some, unpack
 from ..checkpoint._files import sweep, write_atomically
 from ..checkpoint._versions import NUMERIC
 from ..foundation._torch_estimator import EncoderMixin, resolve_device
-from ._self_test import MOST, TOLERANCE, deviation, make_spectra, results
-from ._tree import Assembler, Disassembler
+from ._self_test import MOST, TOLERANCE, channels_of, deviation, make_spectra, results
+from ._tree import Disassembler, Parts, assemble
 from ._types import name_of
 
 Array = NDArray[np.float64]
@@ -30,13 +30,6 @@ _KIND = "model"
 _FIELDS = ("model_format", "estimator", "channels", "root", "nodes", "not_finite")
 _CHECK = "self-test/"
 _REMEDY = "Copy the file again, or save the model again where it was made."
-
-
-class Parts(NamedTuple):
-    """A model put together, and all its objects."""
-
-    estimator: Any
-    objects: list[Any]
 
 
 def save(estimator: Any, path: str | os.PathLike[str], X_check: ArrayLike | None = None) -> None:
@@ -150,7 +143,7 @@ def dump(estimator: Any, X_check: ArrayLike | None = None) -> bytes:
     check_is_fitted(estimator)
     parts = Disassembler()
     root = parts.value(estimator, "")
-    copy = _assembled(root, parts.nodes, parts.tensors)
+    copy = assemble(root, parts.nodes, parts.tensors)
     X = _check_spectra(estimator, copy, X_check)
     found = results(*copy, X)
     for method, values in found.items():
@@ -163,7 +156,7 @@ def dump(estimator: Any, X_check: ArrayLike | None = None) -> bytes:
     fields = {
         "model_format": FORMAT,
         "estimator": name_of(type(estimator)),
-        "channels": _channels(estimator, X.shape[1]),
+        "channels": channels_of(estimator, X.shape[1]),
         "root": root,
         "nodes": parts.nodes,
         "not_finite": _not_finite(parts.tensors),
@@ -194,7 +187,7 @@ def parse(data: bytes, *, file: str = "a model in memory", device: str = "auto")
             file, "finite numbers", f"NaN or infinity in {some(unfinite)}", _REMEDY
         )
     try:
-        model = _assembled(header["root"], header["nodes"], tensors)
+        model = assemble(header["root"], header["nodes"], tensors)
     except LookupError as error:
         reason = error.args[0] if type(error) is LookupError else f"a bad reference ({error})"
         raise CorruptWeightsError(file, "parts of a model", str(reason), _REMEDY) from None
@@ -207,36 +200,15 @@ def parse(data: bytes, *, file: str = "a model in memory", device: str = "auto")
     return model.estimator
 
 
-def _assembled(root: Any, nodes: list[Any], tensors: dict[str, Tensor]) -> Parts:
-    assembler = Assembler(nodes, tensors)
-    return Parts(assembler.value(root), assembler.objects)
-
-
 def _check_spectra(estimator: Any, copy: Parts, X_check: ArrayLike | None) -> Array:
     """Return the spectra of the self-test, checked or made."""
-    n_channels = getattr(estimator, "n_features_in_", None)
-    if X_check is not None:
-        X = np.asarray(X_check, dtype=np.float64)[:MOST]
-        if n_channels is not None:
-            check_same_channels(X.shape[1], n_channels, name="X_check", of="the model")
-        return np.array(X, order="C")
-    if n_channels is None:
-        raise ValueError(
-            f"{type(estimator).__name__} does not tell how many channels it reads: pass X_check=, "
-            "a few spectra like those that it is for."
-        )
-    return make_spectra(n_channels, copy.objects)
-
-
-def _channels(estimator: Any, n_channels: int) -> dict[str, Any]:
-    """Return what is known of the channels that a model reads."""
-    names = getattr(estimator, "feature_names_in_", getattr(estimator, "_positions_in_", None))
-    axis = getattr(estimator, "target_axis_", getattr(estimator, "axis_", None))
-    return {
-        "n_channels": n_channels,
-        "names": None if names is None else np.asarray(names).tolist(),
-        "wavenumbers": None if axis is None else axis.tolist(),
-    }
+    if X_check is None:
+        return make_spectra(channels_of(estimator)["n_channels"], copy.objects)
+    X = np.asarray(X_check, dtype=np.float64)[:MOST]
+    if hasattr(estimator, "n_features_in_"):
+        n_channels = estimator.n_features_in_
+        check_same_channels(X.shape[1], n_channels, name="X_check", of="the model")
+    return np.array(X, order="C")
 
 
 def _not_finite(tensors: dict[str, Tensor]) -> list[str]:

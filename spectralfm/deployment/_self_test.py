@@ -45,7 +45,7 @@ def results(estimator: Any, objects: Iterable[Any], X: Array) -> dict[str, Array
         Probabilities of a classifier, predictions and intervals of a regressor, or what a
         transformer returns, as float64.
     """
-    with _unnamed(objects), warnings.catch_warnings():
+    with unnamed(objects), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # spectra of a self-test may well look strange
         found = {}
         methods = ("predict_proba", "predict", "transform")
@@ -85,6 +85,41 @@ def deviation(found: Array, expected: Array) -> float:
     return float("inf") if np.isnan(difference) else float(difference)
 
 
+def channels_of(estimator: Any, n_channels: int | None = None) -> dict[str, Any]:
+    """Return what is known of the channels that a model reads.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    n_channels : int, optional
+        Number of channels, where it is known otherwise.
+
+    Returns
+    -------
+    dict
+        ``n_channels``; ``names`` and ``wavenumbers`` (cm-1), lists or None.
+
+    Raises
+    ------
+    ValueError
+        If the estimator does not tell their number.
+    """
+    n_channels = getattr(estimator, "n_features_in_", n_channels)
+    if n_channels is None:
+        raise ValueError(
+            f"{type(estimator).__name__} does not tell how many channels it reads: pass X_check=, "
+            "a few spectra like those that it is for, or export what it is made of."
+        )
+    names = getattr(estimator, "feature_names_in_", getattr(estimator, "_positions_in_", None))
+    axis = getattr(estimator, "target_axis_", getattr(estimator, "axis_", None))
+    return {
+        "n_channels": int(n_channels),
+        "names": None if names is None else np.asarray(names).tolist(),
+        "wavenumbers": None if axis is None else axis.tolist(),
+    }
+
+
 def make_spectra(n_channels: int, objects: Iterable[Any]) -> Array:
     """Make spectra like those of the calibration, as far as the model remembers, and unlike them.
 
@@ -118,7 +153,7 @@ def make_spectra(n_channels: int, objects: Iterable[Any]) -> Array:
 
 
 @contextmanager
-def _unnamed(objects: Iterable[Any]) -> Iterator[None]:
+def unnamed(objects: Iterable[Any]) -> Iterator[None]:
     """Hide the names of channels from the parts of a model."""
     hidden = [
         (vars(one), {name: vars(one)[name] for name in NAMES if name in vars(one)})

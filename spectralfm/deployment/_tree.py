@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -304,6 +304,43 @@ class Assembler:
         if node["name"] not in METHODS:
             raise LookupError(f"the method {node['name']}, which is not on the list")
         return getattr(self.value(content), node["name"])
+
+
+class Parts(NamedTuple):
+    """An estimator put together, and all its objects."""
+
+    estimator: Any
+    objects: list[Any]
+
+
+def assemble(root: Any, nodes: list[Node], tensors: dict[str, Tensor]) -> Parts:
+    """Put an estimator together.
+
+    Parameters
+    ----------
+    root : object
+        What `Disassembler.value` returned.
+    nodes, tensors
+        Those of the disassembler.
+
+    Returns
+    -------
+    Parts
+        The estimator and its parts.
+
+    Raises
+    ------
+    LookupError
+        If a class is not allowed.
+    """
+    assembler = Assembler(nodes, tensors)
+    return Parts(assembler.value(root), assembler.objects)
+
+
+def copied(estimator: Any) -> Parts:
+    """Return a copy of an estimator, made as a file would make it, and all its objects."""
+    parts = Disassembler()
+    return assemble(parts.value(estimator, ""), parts.nodes, parts.tensors)
 
 
 def _blank(name: str) -> Any:
