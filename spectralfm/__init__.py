@@ -21,14 +21,20 @@ _SUBMODULES = sorted(
     if not module.name.startswith("_") and module.name != "cli"
 )
 
-__all__ = ["__version__", "predict_batches", *_SUBMODULES]
+_FUNCTIONS = {
+    **dict.fromkeys(("load", "save", "to_b_vector", "to_onnx"), "deployment"),
+    "predict_batches": "_predict_batches",
+}
+"""Function -> its module."""
+
+__all__ = ["__version__", *_FUNCTIONS, *_SUBMODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    if name == "predict_batches":
-        return importlib.import_module(f"{__name__}._predict_batches").predict_batches
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -18,6 +18,7 @@ SUBPACKAGES = (
     "conformal",
     "datasets",
     "datasets.corpora",
+    "deployment",
     "io",
     "metrics",
     "model_selection",
