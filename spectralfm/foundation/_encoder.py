@@ -156,7 +156,7 @@ class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_outputs_)
+        ndarray of shape (n_samples, n_outputs)
             What ``output`` names.
         """
         check_is_fitted(self)
@@ -172,7 +172,7 @@ class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_outputs_,)
+        ndarray of shape (n_outputs,)
             ``chem0``, ``inst0``, ``feature0_0``, ``token0_0`` and so on.
         """
         check_is_fitted(self)
