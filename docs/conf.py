@@ -5,6 +5,8 @@ import inspect
 import os
 import re
 
+from sphinx_gallery.sorting import FunctionSortKey
+
 os.environ["SPECTRALFM_OFFLINE"] = "1"
 
 project = "SpectralFM"
@@ -52,12 +54,25 @@ html_theme_options = {
 }
 html_show_sourcelink = False
 
+ORDER = (
+    "first_transfer", "your_own_csv", "grid_search", "no_standards", "few_shot", "intervals",
+    "deployment", "pretrain_your_own",
+)  # fmt: skip
+"""Of the examples; others follow."""
+
+
+def place(filename):
+    """Return the place of an example in the gallery."""
+    name = filename.removeprefix("plot_").removesuffix(".py")
+    return ORDER.index(name) if name in ORDER else len(ORDER)
+
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("spectralfm",),
-    "within_subsection_order": "ExampleTitleSortKey",
+    "within_subsection_order": FunctionSortKey(place, "place"),
     "abort_on_example_error": True,
     "remove_config_comments": True,
     "plot_gallery": not tags.has("structure"),  # noqa: F821, what Sphinx gives to conf.py
