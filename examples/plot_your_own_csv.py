@@ -27,7 +27,9 @@ from spectralfm.plotting import PredictedReferenceDisplay
 from spectralfm.transfer import PLSRegressionCV, Standards, TransferEnsemble
 
 folder = Path(tempfile.mkdtemp())
-pair = make_instrument_pair(n_samples=60, n_channels=150, n_target_channels=90, random_state=1)
+pair = make_instrument_pair(
+    60, 150, n_target_channels=90, shift=2.5, broadening=12, gain=1.1, random_state=2
+)
 axes = {"bench": pair.wavelengths["source"], "handheld": pair.wavelengths["target"]}
 spectra = {"bench": pair.spectra["source"], "handheld": pair.spectra["target"]}
 samples = [str(number) for number in range(100, 160)]

@@ -141,7 +141,8 @@ def _spectra(table: Table, unit: str | None, name: str) -> Bunch:
     if matches[0]:
         raise ValueError(
             f"the first column is named {header[0]!r}, but it must hold the sample id. The first "
-            "line names the columns, and the first column the samples."
+            "line names the columns, and the first column the samples: add one in front, for "
+            "example 1, 2, 3, if the file has none."
         )
     channels = [k for k, match in enumerate(matches) if match]
     if len(channels) < 2:
