@@ -11,7 +11,7 @@ MeanShift()
 
 import importlib
 import pkgutil
-from types import ModuleType
+from typing import Any
 
 __version__ = "0.1.0.dev0"
 
@@ -21,12 +21,17 @@ _SUBMODULES = sorted(
     if not module.name.startswith("_") and module.name != "cli"
 )
 
-__all__ = ["__version__", *_SUBMODULES]
+_FUNCTIONS = ("load", "save", "to_b_vector", "to_onnx")
+"""Those of `spectralfm.deployment`."""
+
+__all__ = ["__version__", *_FUNCTIONS, *_SUBMODULES]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"{__name__}.deployment"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

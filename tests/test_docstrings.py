@@ -16,6 +16,7 @@ SUBPACKAGES = (
     "conformal",
     "datasets",
     "datasets.corpora",
+    "deployment",
     "io",
     "metrics",
     "model_selection",

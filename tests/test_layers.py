@@ -23,6 +23,8 @@ LAYERS = {
     "simulation": 1,
     "_net": 1,
     "checkpoint": 1,
+    "_savable": 2,
+    "deployment": 2,
     "transfer": 2,
     "foundation": 2,
     "conformal": 2,
@@ -40,6 +42,7 @@ DOORS = {
     "mapie": {"conformal/_cross.py"},
     "ot": {"transfer/_optimal_transport.py", "losses/transport.py"},
     "pywt": {"nn/wavelet.py"},
+    "onnx": {"deployment/_onnx_graph.py"},
 }
 
 
@@ -91,7 +94,12 @@ def test_every_part_has_a_layer():
 def test_the_package_offers_every_public_part():
     parts = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in FILES}
     public = {part for part in parts if not part.startswith("_")} - {"cli"}
-    assert public == set(spectralfm.__all__) - {"__version__"}
+    functions = {"load", "save", "to_b_vector", "to_onnx"}
+    assert public == set(spectralfm.__all__) - functions - {"__version__"}
+    assert all(
+        getattr(spectralfm, name).__module__.startswith("spectralfm.deployment")
+        for name in functions
+    )
     assert spectralfm.metrics.rmsep([1.0], [2.0]) == 1
     with pytest.raises(AttributeError, match="no attribute 'utils'"):
         _ = spectralfm.utils

@@ -10,13 +10,12 @@ import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import numpy as np
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from .. import __version__
+from ._versions import versions, warn_of_skew
 
 FORMAT = 1
 """Raised when an older spectralfm can no longer read the files; the SHA-256 stays as defined."""
@@ -52,7 +51,12 @@ class CorruptWeightsError(ValueError):
         return f"{self.file}: expected {self.expected}, found {self.found}. {self.remedy}"
 
 
-def pack(kind: str, fields: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
+def pack(
+    kind: str,
+    fields: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    packages: Collection[str] = (),
+) -> bytes:
     """Return the bytes of a file.
 
     Parameters
@@ -63,6 +67,8 @@ def pack(kind: str, fields: Mapping[str, Any], tensors: Mapping[str, Tensor]) ->
         What the header holds besides, plain JSON.
     tensors : mapping of str to Tensor
         Tensors on any device, contiguous or not; those that share memory are written twice.
+    packages : collection of str
+        Packages whose versions the header holds besides.
 
     Returns
     -------
@@ -76,7 +82,7 @@ def pack(kind: str, fields: Mapping[str, Any], tensors: Mapping[str, Tensor]) ->
     """
     for name, value in fields.items():
         _check_json(value, name)
-    header = {"kind": kind, "format": FORMAT, "versions": _versions(), **fields}
+    header = {"kind": kind, "format": FORMAT, "versions": versions(*packages), **fields}
     copies = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
@@ -89,7 +95,13 @@ def pack(kind: str, fields: Mapping[str, Any], tensors: Mapping[str, Tensor]) ->
 
 
 def unpack(
-    kind: str, data: bytes, *, file: str, fields: Collection[str], remedy: str
+    kind: str,
+    data: bytes,
+    *,
+    file: str,
+    fields: Collection[str],
+    remedy: str,
+    n_parts: int = 1,
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return header and tensors of a file, or say what is wrong with it.
 
@@ -105,6 +117,8 @@ def unpack(
         What the header must hold besides.
     remedy : str
         What to do about a damaged file.
+    n_parts : int
+        How many parts of the versions must be those here for there to be no warning.
 
     Returns
     -------
@@ -117,6 +131,11 @@ def unpack(
     ------
     CorruptWeightsError
         If the bytes are not a file that `pack` made of this kind, down to the last bit.
+
+    Warns
+    -----
+    VersionSkewWarning
+        If the file was written with other versions.
     """
     try:
         tensors = safetensors.torch.load(data)
@@ -142,7 +161,12 @@ def unpack(
     if missing:
         upgrade = "It may need a newer spectralfm: upgrade."
         raise CorruptWeightsError(file, f"{', '.join(missing)} in the header", "none", upgrade)
-    _warn_of_versions(header, file)
+    warn_of_skew(f"{file} was written with", header["versions"], n_parts=n_parts)
+    if header["format"] > FORMAT:
+        warnings.warn(
+            f"{file} has the format {header['format']}, newer than {FORMAT}, the newest that this "
+            "spectralfm knows: upgrade, or check its results on known samples."
+        )
     return header, dict(sorted(tensors.items()))
 
 
@@ -164,32 +188,6 @@ def _check_json(value: Any, name: str) -> None:
         raise ValueError(
             f"{name} = {value!r} is not plain JSON and would come back changed: write lists for "
             "tuples, and strings for the keys of a dict."
-        )
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "spectralfm": __version__,
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "safetensors": safetensors.__version__,
-    }
-
-
-def _warn_of_versions(header: Mapping[str, Any], file: str) -> None:
-    """Warn if the file comes from a newer format or another major version of a package."""
-    written, here = header["versions"], _versions()
-    skew = [
-        f"{name} {written[name]} (here {here[name]})"
-        for name in sorted(written.keys() & here.keys())
-        if written[name].split(".")[0] != here[name].split(".")[0]
-    ]
-    if header["format"] > FORMAT:
-        skew.append(f"format {header['format']} (here {FORMAT}, spectralfm is older than the file)")
-    if skew:
-        warnings.warn(
-            f"{file} was written with {', '.join(skew)}. Check its predictions on known samples, "
-            "or install those versions."
         )
 
 

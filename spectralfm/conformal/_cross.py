@@ -107,13 +107,8 @@ class CrossIntervals:
         number = np.empty(len(y))
         for fold, rows in enumerate(folds):
             number[rows] = fold
-        predictions = self._predictions(X)
-        self.mapie = []
-        for values, columns in zip(y.T, predictions, strict=True):
-            mapie = CrossConformalRegressor(
-                FoldColumn(), confidence_level=confidence_level, cv=PredefinedSplit(number)
-            )
-            self.mapie.append(mapie.fit_conformalize(np.column_stack([number, columns]), values))
+        self._known = number, self._predictions(X), y, confidence_level
+        self.mapie = _conformalized(*self._known)
         self.n_calibration = len(y)
         self.undercoverage_risk = undercoverage_risk(len(y), confidence_level)
 
@@ -148,8 +143,29 @@ class CrossIntervals:
             result[:, target] = interval[:, :, 0]
         return result
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave MAPIE's objects out of pickles and files: they are made again from numbers."""
+        return {name: value for name, value in vars(self).items() if name != "mapie"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.mapie = _conformalized(*self._known)
+
     def _predictions(self, X: Any) -> Array:
         """Return predictions (n_targets, n_samples, n_folds) of all models."""
         spectra = np.asarray(X, dtype=np.float64)
         columns = [predict_columns(model, with_names(model, X, spectra)) for model in self.models]
         return np.stack(columns, axis=-1).transpose(1, 0, 2)
+
+
+def _conformalized(
+    number: Array, predictions: Array, y: Array, confidence_level: float
+) -> list[CrossConformalRegressor]:
+    """Hand MAPIE predictions (n_targets, n_samples, n_folds) and the fold each sample is in."""
+    result = []
+    for values, columns in zip(y.T, predictions, strict=True):
+        mapie = CrossConformalRegressor(
+            FoldColumn(), confidence_level=confidence_level, cv=PredefinedSplit(number)
+        )
+        result.append(mapie.fit_conformalize(np.column_stack([number, columns]), values))
+    return result

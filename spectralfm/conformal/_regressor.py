@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from .._savable import SavableMixin
 from .._validation import check_reference_values, check_spectra, forget
 from ..transfer import Unpaired
 from ..transfer._source_model import check_properties, predict_columns, with_names
@@ -32,7 +33,9 @@ CONFORMALIZED = ("intervals_", "n_calibration_", "undercoverage_risk_", "one_tar
 """What ``conformalize`` learns; ``fit`` forgets it."""
 
 
-class ConformalRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+class ConformalRegressor(
+    SavableMixin, MetaEstimatorMixin, MultiOutputMixin, RegressorMixin, BaseEstimator
+):
     r"""Add prediction intervals to a regressor that cover new samples at a stated level.
 
     .. math:: P\big(l(x) \le y \le u(x)\big) \ge c

@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
 )
 from torch.nn.functional import cross_entropy
 
+from .._savable import SavableMixin
 from .._validation import check_spectra, forget, refuse_masked, require_finite
 from ..transfer import Standards, Unpaired
 from ._calibration import CalibrationMixin, check_instruments
@@ -26,7 +27,7 @@ from ._calibration import CalibrationMixin, check_instruments
 Array = NDArray[np.float64]
 
 
-class SpectralFMClassifier(CalibrationMixin, ClassifierMixin, BaseEstimator):
+class SpectralFMClassifier(SavableMixin, CalibrationMixin, ClassifierMixin, BaseEstimator):
     r"""Logistic regression on the latents of the encoder, which may be fine-tuned first.
 
     .. math:: \min_{b, c} C \sum_i \ell(y_i, z_i b + c) + C w \lVert D b \rVert^2 / 2

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from torch import Tensor
 
+from .._savable import SavableMixin
 from .._validation import check_spectra, forget, require_finite
 from ..nn.encoder import Encoding, SpectralEncoder
 from ..nn.resample import resample
@@ -20,7 +21,7 @@ Array = NDArray[np.float64]
 OUTPUTS = ("chem", "inst", "features", "tokens", "reconstruction")
 
 
-class SpectralFMEncoder(EncoderMixin, TransformerMixin, BaseEstimator):
+class SpectralFMEncoder(SavableMixin, EncoderMixin, TransformerMixin, BaseEstimator):
     r"""Read spectra of any axis as latents of their chemistry or of their instrument.
 
     .. math:: z = \mu\big(\mathrm{encoder}(x, \nu)\big)

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._net import seed_of
+from .._savable import SavableMixin
 from .._validation import check_same_channels, check_spectra, forget
 from ..checkpoint import parse_weights
 from ..nn.embedding import MODALITIES
@@ -24,7 +25,7 @@ from ._delegation import DelegatingMixin, thawed
 from ._torch_estimator import EncoderMixin
 
 
-class TestTimeAdapter(DelegatingMixin, BaseEstimator):
+class TestTimeAdapter(SavableMixin, DelegatingMixin, BaseEstimator):
     r"""Adapt a copy of a fitted estimator by reconstructing hidden parts of target spectra.
 
     .. math:: \theta \leftarrow \theta - \eta \nabla_\theta

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sklearn
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
@@ -20,10 +19,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from torch import Tensor
 
-from .. import __version__
 from .._net import isolated, seed_of
 from ..axis import check_modality
 from ..checkpoint import build_module, dump_weights, load_weights, parse_weights
+from ..checkpoint._versions import versions, warn_of_skew
 from ..nn.embedding import MODALITIES
 from ..nn.encoder import Encoding, SpectralEncoder
 from ._spectral_axis import enough_channels, resolve_axis
@@ -146,21 +145,12 @@ class EncoderMixin:
     def __getstate__(self) -> dict[str, Any]:
         state = dict(vars(self))
         state.pop("_network_", None)
-        return state | {"_versions": _versions()}
+        return state | {"_versions": versions("scikit-learn")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        written, here = state.pop("_versions", {}), _versions()
-        skew = [
-            f"{name} {version} (here {here[name]})"
-            for name, version in written.items()
-            if version.split(".")[:2] != here[name].split(".")[:2]
-        ]
-        if skew:
-            warnings.warn(
-                f"This {type(self).__name__} was pickled with {', '.join(skew)}. Check its results "
-                "on known samples, or install those versions."
-            )
+        written = state.pop("_versions", {})
+        warn_of_skew(f"This {type(self).__name__} was pickled with", written)
         vars(self).update(state)
 
 
@@ -222,11 +212,3 @@ def resolve_device(device: str) -> torch.device:
     if found.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device = {device!r}, but torch finds no CUDA: choose 'auto' or 'cpu'.")
     return found
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "spectralfm": __version__,
-        "torch": str(torch.__version__),
-        "scikit-learn": sklearn.__version__,
-    }

@@ -19,6 +19,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from .._savable import SavableMixin
 from .._validation import (
     check_matrix,
     check_paired,
@@ -31,7 +32,7 @@ from .._validation import (
 from ._standards import Standards, Unpaired
 
 
-class SpectraStandardizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
+class SpectraStandardizer(SavableMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
     """Map spectra of the target instrument onto what the source would have recorded.
 
     A subclass writes `_fit_map` and `_map`. Every call of ``fit`` requests ``X_source``, so
@@ -156,7 +157,7 @@ class SpectraStandardizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator,
         return None
 
 
-class TransferRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
+class TransferRegressor(SavableMixin, MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
     """Calibration refitted with spectra of the target instrument at hand.
 
     A subclass writes `_fit_model` and `_predict`, both for ``y`` of shape (n_samples, n_targets).

@@ -13,6 +13,7 @@ from sklearn.utils import Bunch, Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from .._savable import SavableMixin
 from .._validation import check_matrix, check_paired, check_spectra, forget
 from ._insertion import (
     Steps,
@@ -38,7 +39,7 @@ from ._source_model import (
 Array = NDArray[np.float64]
 
 
-class CalibrationTransfer(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class CalibrationTransfer(SavableMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     r"""Make a source calibration work on the target by correcting the spectra on their way into it.
 
     .. math:: \hat y = f\left(g_m \cdots g_{k+1}\, T\, g_k \cdots g_1(x_t)\right)

@@ -10,11 +10,12 @@ from scipy.linalg import svd
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .._savable import SavableMixin
 from .._validation import check_matrix, check_paired, check_same_channels, check_spectra, forget
 from ._standards import Standards
 
 
-class DifferenceFilter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
+class DifferenceFilter(SavableMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
     """Shrink the directions in which paired spectra of two instruments differ.
 
     A subclass has a boolean parameter ``center`` and writes `_shrinkage`. The filter

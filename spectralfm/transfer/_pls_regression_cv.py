@@ -9,13 +9,14 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from .._savable import SavableMixin
 from .._validation import check_spectra, check_targets, forget
 from ._folds import joint_folds
 from ._pls_path import PLSPath
 from ._preprocessing import fitted_views, preprocess
 
 
-class PLSRegressionCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class PLSRegressionCV(SavableMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     r"""PLS regression, each property with the preprocessing and number of LVs of least RMSECV.
 
     .. math:: \hat y = \bar y + (f(x) - \bar x)^\top b_A, \qquad

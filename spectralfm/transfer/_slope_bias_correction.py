@@ -10,6 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
+from .._savable import SavableMixin
 from .._validation import check_matrix, check_paired, check_spectra, forget
 from ._source_model import (
     check_model_channels,
@@ -68,7 +69,7 @@ def fit_line(
     return slopes, goal - slopes * mean
 
 
-class SlopeBiasCorrection(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class SlopeBiasCorrection(SavableMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
     r"""Correct the predictions of a source model on the target by a straight line (SBC).
 
     .. math:: \hat y = a + b f(x_t), \qquad
