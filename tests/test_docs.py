@@ -80,3 +80,10 @@ def test_what_pages_link_to_exists(pages):
     }
     assert len(links) > 50
     assert not [link for link in links if not documented(link[1], pages)]
+
+
+def test_the_first_result_is_what_the_first_page_says(capsys):
+    page = (ROOT / "docs" / "index.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    exec(compile(code, "index.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.+)", code)
