@@ -4,7 +4,9 @@ import importlib.metadata
 import inspect
 import os
 import re
+import sys
 
+from sphinx.pycode import ModuleAnalyzer
 from sphinx_gallery.sorting import FunctionSortKey
 
 os.environ["SPECTRALFM_OFFLINE"] = "1"
@@ -104,7 +106,22 @@ def borrow_references(app, what, name, obj, options, lines):
         lines += ["", "References", "----------", *"\n".join(borrowed).splitlines()]
 
 
+def describe_data(app, what, name, obj, options, lines):
+    """Give a constant the words below it where it is defined, not those of its type."""
+    if what != "data" or "\n".join(lines).strip() != (inspect.getdoc(type(obj)) or "").strip():
+        return
+    package, _, short = name.rpartition(".")
+    lines.clear()
+    for module, loaded in list(sys.modules.items()):
+        if module.startswith(f"{package}._") and vars(loaded).get(short) is obj:
+            words = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", short))
+            if words:
+                lines += words
+                return
+
+
 def setup(app):
     """Connect to Sphinx; the references before numpydoc reads the sections."""
     app.connect("autodoc-skip-member", skip_foreign)
+    app.connect("autodoc-process-docstring", describe_data, priority=100)
     app.connect("autodoc-process-docstring", borrow_references, priority=100)
