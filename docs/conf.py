@@ -5,6 +5,7 @@ import inspect
 import os
 import re
 import sys
+from collections import defaultdict
 
 from sphinx.pycode import ModuleAnalyzer
 from sphinx_gallery.sorting import FunctionSortKey
@@ -62,19 +63,15 @@ ORDER = (
 )  # fmt: skip
 """Of the examples; others follow."""
 
-
-def place(filename):
-    """Return the place of an example in the gallery."""
-    name = filename.removeprefix("plot_").removesuffix(".py")
-    return ORDER.index(name) if name in ORDER else len(ORDER)
-
+# Sphinx pickles what sorts them, and can a method of a dict, but no function of this file.
+PLACES = defaultdict(int, {f"plot_{name}.py": k - len(ORDER) for k, name in enumerate(ORDER)})
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("spectralfm",),
-    "within_subsection_order": FunctionSortKey(place, "place"),
+    "within_subsection_order": FunctionSortKey(PLACES.__getitem__, "places"),
     "abort_on_example_error": True,
     "remove_config_comments": True,
     "plot_gallery": not tags.has("structure"),  # noqa: F821, what Sphinx gives to conf.py
