@@ -70,7 +70,9 @@ def test_linear_models(name):
     predicted = model.predict(X_TARGET).reshape(len(X), -1)
     assert vector.coef.shape == (predicted.shape[1], 40) and vector.unit == "nm"
     np.testing.assert_allclose(X_TARGET @ vector.coef.T + vector.intercept, predicted, atol=1e-9)
-    np.testing.assert_array_equal(vector.predict(X_TARGET), X_TARGET @ vector.coef.T + vector.intercept)
+    np.testing.assert_array_equal(
+        vector.predict(X_TARGET), X_TARGET @ vector.coef.T + vector.intercept
+    )
     fidelity = vector.fidelity
     assert fidelity.exact and not fidelity.left_out and fidelity.n_spectra == len(X)
     assert (fidelity.rms <= fidelity.largest).all() and fidelity.largest.max() < 1e-9

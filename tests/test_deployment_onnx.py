@@ -158,14 +158,14 @@ def test_two_classes_and_few_channels(tiny_weights, tmp_path):
 
 def test_uneven_splines_and_other_orders():
     from spectralfm.deployment._onnx_graph import Graph
-    from spectralfm.deployment._onnx_network import _kan
+    from spectralfm.deployment._onnx_layers import kan
 
     rng = torch.Generator().manual_seed(0)
     for order in (1, 2, 3):
         layer = KANLinear(3, 2, 4, order).double()
         layer.update_grid(torch.randn(200, 3, generator=rng).double(), uniform=0.3)
         g = Graph()
-        y = _kan(g, "spectra", layer)
+        y = kan(g, "spectra", layer)
         graph = g.finished("kan", [("spectra", ["B", "N", 3])], [(y, ["B", "N", 2])])
         opset = [g.onnx.helper.make_opsetid("", 17)]
         proto = g.onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)

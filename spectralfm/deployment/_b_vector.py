@@ -15,8 +15,8 @@ from ..checkpoint._files import write_atomically
 from ..foundation._ridge import fit_ridge
 from ..foundation._spectral_axis import axis_in_names
 from ._affine import ROUNDING, find_affine, never_affine
+from ._assembler import copied
 from ._self_test import channels_of, make_spectra, unnamed
-from ._tree import copied
 
 Array = NDArray[np.float64]
 
@@ -243,6 +243,7 @@ def to_b_vector(
         bool(reasons),
     )
     return BVector(coef, intercept, axis, unit, fidelity)
+
 
 def _axis(
     estimator: Any,

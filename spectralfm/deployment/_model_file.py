@@ -11,14 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .._validation import check_same_channels, check_spectra
+from .._validation import check_same_channels
 from ..checkpoint import CorruptWeightsError
 from ..checkpoint._container import pack, some, unpack
 from ..checkpoint._files import sweep, write_atomically
 from ..checkpoint._versions import NUMERIC
 from ..foundation._torch_estimator import EncoderMixin, resolve_device
+from ._assembler import Parts, assemble
+from ._disassembler import Disassembler
 from ._self_test import MOST, TOLERANCE, channels_of, deviation, make_spectra, results
-from ._tree import Disassembler, Parts, assemble
 from ._types import name_of
 
 Array = NDArray[np.float64]

@@ -12,10 +12,10 @@ from .. import __version__
 from ..checkpoint._files import write_atomically
 from ..foundation._torch_estimator import EncoderMixin
 from ._affine import ROUNDING, find_affine, never_affine
+from ._assembler import copied
 from ._onnx_graph import IR_VERSION, OPSET, Graph
 from ._onnx_models import Writer
 from ._self_test import channels_of, make_spectra, results, unnamed
-from ._tree import copied
 
 DTYPES = ("float64", "float32")
 
@@ -105,9 +105,7 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str], *, dtype: str = "float
     write_atomically(Path(path), proto.SerializeToString())
 
 
-def _write(
-    g: Graph, x: str, model: Any, objects: list[Any], method: str, n_channels: int
-) -> str:
+def _write(g: Graph, x: str, model: Any, objects: list[Any], method: str, n_channels: int) -> str:
     """Write a model, as one product if it is one."""
     if not never_affine(objects) and method != "predict_proba":
         affine, off = find_affine(getattr(model, method), n_channels)

@@ -9,7 +9,7 @@ import importlib
 from typing import Any
 
 import numpy as np
-from numpy.polynomial.chebyshev import chebinterpolate
+from numpy.polynomial import Chebyshev
 from numpy.typing import NDArray
 from scipy.special import erfcx
 
@@ -80,7 +80,11 @@ class Graph:
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._named:
             name = self._named[key] = self._new("constant")
-            self.constants.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
+            self.constants.append(
+                self.onnx.numpy_helper.from_array(
+                    np.ascontiguousarray(array).reshape(array.shape), name
+                )
+            )
         return self._named[key]
 
     def _new(self, kind: str) -> str:
@@ -204,7 +208,7 @@ class Graph:
         size = self("Abs", x)
         t = self.div(2.0, self.add(size, 2.0))
         twice = self.sub(self.mul(t, 4.0), 2.0)
-        coefficients = chebinterpolate(_scaled_erfc, ERFC_DEGREE)
+        coefficients = Chebyshev.interpolate(_scaled_erfc, ERFC_DEGREE, domain=[-1, 1]).coef
         now, before = self.constant(coefficients[-1]), self.constant(0.0)
         for coefficient in coefficients[-2:0:-1]:  # Clenshaw
             now, before = self.add(self.sub(self.mul(twice, now), before), coefficient), now
@@ -283,7 +287,7 @@ def as_array(tensor: Any) -> Array:
     return tensor.detach().cpu().double().numpy()
 
 
-def _scaled_erfc(place: Array) -> Array:
+def _scaled_erfc(place: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return exp(x^2) erfc(x) / t at t = (place + 1) / 2."""
     t = np.maximum((place + 1) / 2, np.finfo(np.float64).tiny)
     return np.where(t < 1e-8, 1 / (2 * np.sqrt(np.pi)), erfcx(2 / t - 2) / t)

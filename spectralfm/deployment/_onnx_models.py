@@ -196,7 +196,9 @@ class Writer:
 
     def _terms(self, x: str, model: AveragingRegressor, n_channels: int) -> str:
         """Write the sum of the terms of an average, each preprocessing once."""
-        g, total, read = self.g, None, {}
+        g = self.g
+        read: dict[int, tuple[str, int]] = {}
+        total: Any = None
         for (preprocessing, standardizer), coef, intercept in model.terms_:
             key = id(preprocessing)
             if key not in read:
@@ -210,7 +212,8 @@ class Writer:
 
     def _ensemble(self, x: str, model: TransferEnsemble, n_channels: int) -> str:
         """Write the mean of families, and what is cautious about foreign spectra."""
-        g, mean = self.g, None
+        g = self.g
+        mean: Any = None
         for (_, member), weights in zip(model.members_, model.weights_, strict=True):
             if weights.any():
                 y = g.mul(self.predict(x, member, n_channels), weights)

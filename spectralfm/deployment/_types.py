@@ -45,7 +45,8 @@ CLASSES: dict[str, tuple[str, ...]] = {
         "RobustNormalVariate", "StandardNormalVariate",
     ),
     "chemotools.smooth": (
-        "MeanFilter", "MedianFilter", "ModifiedSincFilter", "SavitzkyGolayFilter", "WhittakerSmooth",
+        "MeanFilter", "MedianFilter", "ModifiedSincFilter", "SavitzkyGolayFilter",
+        "WhittakerSmooth",
     ),
     "sklearn.compose": ("TransformedTargetRegressor",),
     "sklearn.covariance": ("LedoitWolf",),

@@ -18,6 +18,7 @@ from ..transfer._pairs import pair_up
 from ._calibration import CalibrationMixin
 from ._network_features import NetworkFeatures
 from ._ridge import fit_weighted_ridge
+from ._stack_state import dump_stack, load_stack
 
 Array = NDArray[np.float64]
 
@@ -287,6 +288,17 @@ class SpectralFMRegressor(CalibrationMixin, TransferRegressor):
         )
         unlabelled = None if X_target is None else Unpaired(X_target)
         self.ensemble_.fit(X, y, standards=standards, X_target=unlabelled)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if "ensemble_" in state:
+            state["ensemble_"] = dump_stack(self.ensemble_, self)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if isinstance(vars(self).get("ensemble_"), bytes):
+            self.ensemble_ = load_stack(vars(self)["ensemble_"], self)
 
     def _predict(self, X: Array) -> Array:
         if self.stack:
