@@ -3,7 +3,7 @@ Next to the instrument
 ======================
 
 A calibration that was moved goes where the instrument is: another computer, without the
-calibration spectra, for years. :doc:`/deployment` has what is in the files, and what may be in them.
+calibration spectra, for years. :doc:`/deployment` says what is in the files, and what may be.
 """
 
 # %%
