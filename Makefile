@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test check tables clean
+.PHONY: demo test check docs tables clean
 
 demo: $(VENV)/demo.stamp
 	$(THREADS) $(BIN)/spectralfm demo --output transfer.png
@@ -16,6 +16,10 @@ check: $(VENV)/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Every example runs, every warning is an error; the first page is docs/_build/html/index.html.
+docs: $(VENV)/docs.stamp
+	$(THREADS) $(BIN)/python -m sphinx -W --keep-going -d docs/_build/doctrees docs docs/_build/html
 
 # After benchmarks/transfer.py and benchmarks/few_shot.py: tests, figure and page from what they wrote.
 tables: $(VENV)/test.stamp
@@ -30,10 +34,12 @@ $(VENV)/%.stamp: setup.cfg pyproject.toml constraints.txt
 	    exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plot$(if $(filter test,$*),$(comma)io$(comma)corpus$(comma)test)]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(EXTRAS_$*)]"
 	touch $@
 
-comma := ,
+EXTRAS_demo := plot
+EXTRAS_docs := plot,corpus,docs
+EXTRAS_test := plot,io,corpus,docs,test
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info docs/_build docs/auto_examples docs/api/generated docs/api/backreferences

@@ -114,6 +114,10 @@ def test_own_files(own, capsys):
         ("OWN --target-csv standards.csv", "standards.csv holds no values of fat"),
         ("OWN --standards-csv target.csv", "15 of 15 sample ids are not in source.csv"),
         ("OWN --unit cm-1", "state one unit"),
+        ("--references-csv source.csv", "give all three"),
+        ("OWN --references-csv none.csv", "There is no file none.csv"),
+        ("OWN --references-csv source.csv", "column 'fat' is in source.csv, too"),
+        ("OWN --references-csv standards.csv --table standards.csv", "holds your spectra"),
     ],
 )
 def test_errors_are_one_line(own, arguments, message, capsys):

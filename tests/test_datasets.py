@@ -572,6 +572,53 @@ def test_files_that_do_not_belong_together(files, message, tmp_path):
         load_three(tmp_path, **files)
 
 
+def test_reference_values_in_a_file_of_their_own(tmp_path):
+    # As a public set of eight spectrometers has them: padded cells, ids under no name.
+    spectra = "  ;1750;1752;1754\n100   ;0.1 ;0.2 ;0.3 \n101   ;0.4 ;0.5 ;0.6 \n"
+    values = "Sample;TS;variety\n102;1.0;C\n101;NA ;B\n100;4,76;A\n"
+    path, references = write(tmp_path, spectra), write(tmp_path, values, "references.csv")
+    data = load_spectra_csv(path, unit="nm", references_csv=references)
+    assert data.sample_ids.tolist() == ["100", "101"]
+    np.testing.assert_array_equal(data.y, [[4.76], [np.nan]])
+    assert data.target_names == ["TS"] and data.metadata["variety"].tolist() == ["A", "B"]
+    pair = load_csv_pair(path, path, path, unit="nm", references_csv=references)
+    np.testing.assert_array_equal(pair.standards.y, pair.target.y)
+    other = write(tmp_path, spectra.replace("10", "20"), "other.csv")
+    assert load_csv_pair(path, other, path, unit="nm", references_csv=references).target.y is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("id,TS\nc7,1\n", "references.csv: .* holds none of the sample ids of .*: 'c7' .* 'c1'"),
+        ("id,TS\nc1,1\nc1,2\n", "references.csv: sample id 'c1' appears more than once"),
+        ("id,moisture\nc1,1\n", "references.csv: column 'moisture' is in .*spectra.csv, too"),
+        ("id,TS\nc1,1\nc2,1 %\nc3,2\n", "references.csv: line 3, column TS: '1 %' is no number"),
+    ],
+)
+def test_bad_reference_values(values, message, tmp_path):
+    references = write(tmp_path, values, "references.csv")
+    with pytest.raises(ValueError, match=message):
+        load_spectra_csv(write(tmp_path, COMMA), unit="nm", references_csv=references)
+
+
+@pytest.mark.parametrize(
+    ("header", "left_out"),
+    [(",sample,", True), (",code,", True), (",moisture,", False), ("number,sample,", False)],
+)
+def test_a_column_that_counts_rows_is_not_the_ids(header, left_out, tmp_path):
+    # What pandas' to_csv and R's write.csv put first.
+    numbers = "moisture" in header
+    text = f"{header}1100,1102\n0,{7 if numbers else 'b'},.1,.2\n1,{8 if numbers else 'a'},.3,.4\n"
+    path = write(tmp_path, text)
+    if left_out:
+        with pytest.warns(UserWarning, match="counts the rows: it is left out"):
+            data = load_spectra_csv(path, unit="nm")
+        assert data.sample_ids.tolist() == ["b", "a"]
+    else:
+        assert load_spectra_csv(path, unit="nm").sample_ids.tolist() == ["0", "1"]
+
+
 def test_digest_depends_on_values_names_and_order():
     pair = make_instrument_pair(5, 8, random_state=0)
     first = _fetch.array_digest(pair)

@@ -74,15 +74,16 @@ def demonstrate(args: argparse.Namespace) -> None:
     """
     table = Path(args.table) if args.table else Path(args.output).with_suffix(".csv")
     own = [args.source_csv, args.target_csv, args.standards_csv]
+    named = [*own, args.references_csv]
     check_figure_path(args.output)
     for path in (Path(args.output), table):
-        if path.absolute() in [Path(name).absolute() for name in own if name]:
+        if path.absolute() in [Path(name).absolute() for name in named if name]:
             raise ValueError(f"{path} holds your spectra, and would be overwritten.")
         if not path.absolute().parent.is_dir():
             raise ValueError(f"There is no folder {path.absolute().parent}.")
     if table.absolute() == Path(args.output).absolute():
         raise ValueError(f"{table} cannot be both figure and table.")
-    data = _own_files(args, own) if any(own) else _set(args)
+    data = _own_files(args, own) if any(named) else _set(args)
     comparisons = []
     for name in data.property_names if args.property == "all" else [args.property]:
         comparison = _compare(data, name, args)
@@ -100,7 +101,13 @@ def _own_files(args: argparse.Namespace, own: list[str | None]) -> CSVFiles:
         raise ValueError("--source-csv, --target-csv and --standards-csv: give all three.")
     if args.dataset or args.source or args.target:
         raise ValueError("--dataset, --source and --target do not go with files of your own.")
-    return CSVFiles.load(source_csv, target_csv, standards_csv, unit=args.unit)
+    return CSVFiles.load(
+        source_csv,
+        target_csv,
+        standards_csv,
+        unit=args.unit,
+        references_csv=args.references_csv,
+    )
 
 
 def _set(args: argparse.Namespace) -> PairedSet:

@@ -19,4 +19,7 @@ def add_own_files(command: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--standards-csv", metavar="CSV", help="samples of the source file, measured on the target"
     )
+    own.add_argument(
+        "--references-csv", metavar="CSV", help="reference values by sample id, if in a file apart"
+    )
     own.add_argument("--unit", choices=["nm", "um", "cm-1"], help="unit of the channels")

@@ -34,6 +34,7 @@ class CSVFiles(NamedTuple):
         standards_csv: str | os.PathLike[str],
         *,
         unit: str | None = None,
+        references_csv: str | os.PathLike[str] | None = None,
     ) -> "CSVFiles":
         """Read the files.
 
@@ -43,6 +44,8 @@ class CSVFiles(NamedTuple):
             As of `spectralfm.datasets.load_csv_pair`.
         unit : {"nm", "um", "cm-1"}, optional
             Unit of the channel positions.
+        references_csv : str or path-like, optional
+            As of `spectralfm.datasets.load_csv_pair`.
 
         Returns
         -------
@@ -56,7 +59,9 @@ class CSVFiles(NamedTuple):
         ValueError
             If a file is not valid or the samples do not match.
         """
-        pair = load_csv_pair(source_csv, target_csv, standards_csv, unit=unit)
+        pair = load_csv_pair(
+            source_csv, target_csv, standards_csv, unit=unit, references_csv=references_csv
+        )
         names = (Path(source_csv).name, Path(target_csv).name)
         return cls(pair.source, pair.target, pair.standards, names)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ._csv import load_spectra_csv
+from ._csv import load_spectra_csv, with_references
 
 
 def load_csv_pair(
@@ -15,6 +15,7 @@ def load_csv_pair(
     standards_csv: str | os.PathLike[str],
     *,
     unit: str | None = None,
+    references_csv: str | os.PathLike[str] | None = None,
 ) -> Bunch:
     r"""Load what a transfer needs: calibration of the source, spectra of the target, standards.
 
@@ -31,6 +32,9 @@ def load_csv_pair(
         the row there with the same sample id are one standard. Other columns are not needed.
     unit : {"nm", "um", "cm-1"}, optional
         Unit of the channel positions in all three files, as in `load_spectra_csv`.
+    references_csv : str or path-like, optional
+        Reference values of samples of the source and, where known, of the target, by sample id, as
+        in `load_spectra_csv`.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def load_csv_pair(
     >>> pair.standards.source, pair.standards.target, pair.standards.y
     (array([[0.06, 0.08]]), array([[0.07, 0.1 ]]), array([[11.]]))
     """
-    source = load_spectra_csv(source_csv, unit=unit)
+    source = load_spectra_csv(source_csv, unit=unit, references_csv=references_csv)
     target = load_spectra_csv(target_csv, unit=unit)
     standards = load_spectra_csv(standards_csv, unit=unit)
     if source.y is None:
@@ -77,6 +81,8 @@ def load_csv_pair(
                 f"{standards_csv} and {target_csv} have different channels, but both hold spectra "
                 "of the target instrument. Export them on one axis."
             )
+    if references_csv is not None:
+        target = with_references(target, references_csv, target_csv, needed=False)
     rows = _match(standards.sample_ids, source.sample_ids, str(standards_csv), str(source_csv))
     target.y = _columns(target, source.target_names)
     target.target_names = source.target_names

@@ -48,7 +48,7 @@ def never_affine(objects: Iterable[Any]) -> list[str]:
             found.append(f"the network of {type(one).__name__}")
         elif isinstance(one, StandardNormalVariate):
             found.append("SNV, which divides by the deviation of each spectrum")
-        elif isinstance(one, SourceDomain) and np.isfinite(one.limit):
+        elif isinstance(one, SourceDomain) and one.views:
             found.append("caution about spectra unlike those of the source")
         elif isinstance(one, OptimalTransportStandardization) and one.method != "linear":
             found.append(f"the transport plan ({one.method})")

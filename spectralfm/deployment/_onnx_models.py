@@ -24,6 +24,7 @@ from ..foundation._network_features import NetworkFeatures
 from ..foundation._torch_estimator import EncoderMixin
 from ..transfer import CalibrationTransfer, PLSRegressionCV, SlopeBiasCorrection, TransferEnsemble
 from ..transfer._averaging import AveragingRegressor
+from ..transfer._preprocessing import curvature
 from ..transfer._source_domain import FOREIGN, SourceDomain
 from ._affine import ROUNDING, find_affine, never_affine
 from ._onnx_graph import Graph
@@ -218,24 +219,32 @@ class Writer:
             if weights.any():
                 y = g.mul(self.predict(x, member, n_channels), weights)
                 mean = y if mean is None else g.add(mean, y)
-        if model.cautious_ is None or model.domain_ is None or np.isinf(model.domain_.limit):
+        if model.cautious_ is None or model.domain_ is None or not model.domain_.views:
             return mean
-        share = self._foreignness(x, model.domain_)
+        share = self._foreignness(x, model.domain_, n_channels)
         cautious = self.predict(x, model.cautious_, n_channels)
         return g.add(g.mul(g.sub(1.0, share), mean), g.mul(share, cautious))
 
-    def _foreignness(self, x: str, domain: SourceDomain) -> str:
+    def _foreignness(self, x: str, domain: SourceDomain, n_channels: int) -> str:
         """Write how unlike those of the source spectra are (B, 1)."""
-        g, pca, eps = self.g, domain.pca, 10 * np.finfo(np.float64).eps
+        g, largest = self.g, 1.0
+        for number, (pca, limit) in enumerate(domain.views):
+            view = x
+            if number:  # the first are the spectra themselves
+                fitted = curvature().fit(np.zeros((1, n_channels)))
+                view, _ = self._affine(x, fitted, fitted.transform, n_channels)
+            d = g.sub(self._diagnosed(view), pca.mean_)
+            rest = g.sub(d, g.matmul(g.matmul(d, pca.components_.T), pca.components_))
+            largest = g("Max", g.div(g.sum(g.mul(rest, rest), 1), limit), largest)
+        return g("Min", g.div(g("Log", largest), np.log(FOREIGN)), 1.0)
+
+    def _diagnosed(self, x: str) -> str:
+        """Write standard normal variates, of flat spectra too."""
+        g, eps = self.g, 10 * np.finfo(np.float64).eps
         centred = g.sub(x, g.mean(x, 1))
         deviation = g("Sqrt", g.mean(g.mul(centred, centred), 1))
         smallest = g.mul(g("ReduceMax", g("Abs", x), axes=[1], keepdims=1), eps)
-        scale = g.where(g("Greater", deviation, smallest), deviation, 1.0)
-        d = g.sub(g.div(centred, scale), pca.mean_)
-        rest = g.sub(d, g.matmul(g.matmul(d, pca.components_.T), pca.components_))
-        ratio = g.div(g.sum(g.mul(rest, rest), 1), max(domain.limit, np.finfo(np.float64).tiny))
-        share = g.div(g("Log", g("Max", ratio, 1.0)), np.log(FOREIGN))
-        return g("Min", share, 1.0)
+        return g.div(centred, g.where(g("Greater", deviation, smallest), deviation, 1.0))
 
     def _encode(self, x: str, estimator: EncoderMixin) -> Encoded:
         key = (x, id(estimator))

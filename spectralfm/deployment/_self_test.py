@@ -142,8 +142,8 @@ def make_spectra(n_channels: int, objects: Iterable[Any]) -> Array:
     bands = 0.4 + 0.2 * place + 0.3 * np.exp(-(((place - centre) / width) ** 2))
     spectra = [bands + 0.05 * np.sin(3 + 9 * place * (step + 1))]
     for one in objects:
-        if isinstance(one, SourceDomain) and np.isfinite(one.limit):
-            pca = one.pca
+        if isinstance(one, SourceDomain) and one.views:
+            pca, _ = one.views[0]
             if pca.n_features_in_ == n_channels:
                 signs = np.cos(np.outer(np.arange(N_SPECTRA), np.arange(1, pca.n_components_ + 1)))
                 scores = signs * np.sqrt(pca.explained_variance_)

@@ -52,6 +52,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "sklearn.covariance": ("LedoitWolf",),
     "sklearn.cross_decomposition": ("CCA", "PLSCanonical", "PLSRegression"),
     "sklearn.decomposition": ("PCA", "TruncatedSVD"),
+    "sklearn.dummy": ("DummyRegressor",),
     "sklearn.frozen": ("FrozenEstimator",),
     "sklearn.linear_model": (
         "BayesianRidge", "ElasticNet", "ElasticNetCV", "HuberRegressor", "Lasso", "LassoCV",

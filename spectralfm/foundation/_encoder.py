@@ -157,7 +157,7 @@ class SpectralFMEncoder(SavableMixin, EncoderMixin, TransformerMixin, BaseEstima
 
         Returns
         -------
-        ndarray of shape (n_samples, n_outputs_)
+        ndarray of shape (n_samples, n_outputs)
             What ``output`` names.
         """
         check_is_fitted(self)
@@ -173,7 +173,7 @@ class SpectralFMEncoder(SavableMixin, EncoderMixin, TransformerMixin, BaseEstima
 
         Returns
         -------
-        ndarray of shape (n_outputs_,)
+        ndarray of shape (n_outputs,)
             ``chem0``, ``inst0``, ``feature0_0``, ``token0_0`` and so on.
         """
         check_is_fitted(self)

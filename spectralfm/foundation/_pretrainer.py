@@ -40,15 +40,19 @@ class SpectralFMPretrainer(EncoderMixin, BaseEstimator):
         nm; without those, 1000 to 2500 nm is assumed with a warning.
     modality : {"auto", "NIR", "MIR", "Raman", "unknown"}, default="auto"
         Kind of the spectra, and of the simulated instruments; see `SpectralFMEncoder`.
-    d_model, n_mamba_layers, d_state, d_conv, expand, n_experts, top_k, n_transformer_layers, \
-n_heads, n_chem, n_inst, n_features, fno_modes, fno_width, fno_layers, n_grid, patch, stride, \
-wavelet, level
-        Sizes of the network: arguments of `spectralfm.nn.encoder.SpectralEncoder`.
+    d_model, n_grid, patch, stride, wavelet, level
+        Width and embedding of the network: arguments of `spectralfm.nn.encoder.SpectralEncoder`,
+        as are the next two lines.
+    n_mamba_layers, d_state, d_conv, expand, n_experts, top_k, n_transformer_layers, n_heads : int
+        Its layers.
+    n_chem, n_inst, n_features, fno_modes, fno_width, fno_layers : int
+        Its latents, features and Fourier operator.
     mask_ratio : float, default=0.4
         Share of the patches hidden, in [0, 1), in three spectra of four.
-    masked_weight, contrastive_weight, denoising_weight, latent_weight, physics_weight, \
-bottleneck_weight, balance_weight, transport_weight, transfer_weight, episode_weight : float
-        Weights of the losses, at least 0; 0 leaves one out.
+    masked_weight, contrastive_weight, denoising_weight, latent_weight, transfer_weight : float
+        Weights of losses, at least 0; 0 leaves one out.
+    physics_weight, bottleneck_weight, balance_weight, transport_weight, episode_weight : float
+        Weights of the other losses.
     max_steps, batch_size : int
         Optimizer steps, and spectra of a step.
     learning_rate, weight_decay, warmup, min_lr_ratio, clip : float

@@ -95,9 +95,10 @@ def pretraining_losses(
         Real instrument of every spectrum, negative where unknown.
     mask_ratio : float
         Share of the patches hidden, in [0, 1].
-    masked_weight, contrastive_weight, denoising_weight, latent_weight, physics_weight, \
-bottleneck_weight, balance_weight, transport_weight, transfer_weight : float
+    masked_weight, contrastive_weight, denoising_weight, latent_weight, transfer_weight : float
         Factors, at least 0; 0 leaves a loss out.
+    physics_weight, bottleneck_weight, balance_weight, transport_weight : float
+        Factors of the other losses.
 
     Returns
     -------

@@ -36,10 +36,10 @@ class TestTimeAdapter(SavableMixin, DelegatingMixin, BaseEstimator):
 
     Parameters
     ----------
-    estimator : SpectralFMEncoder, SpectralFMRegressor, SpectralFMClassifier or \
-SpectralFMStandardizer
-        Fitted estimator; within `FrozenEstimator` where the adapter will be cloned. One that is not
-        fitted is first fitted to the spectra given to ``fit``. It is never changed.
+    estimator : estimator
+        Fitted `SpectralFMEncoder`, `SpectralFMRegressor`, `SpectralFMClassifier` or
+        `SpectralFMStandardizer`; within `FrozenEstimator` where the adapter will be cloned. One
+        that is not fitted is first fitted to the spectra given to ``fit``. It is never changed.
     n_steps : int, default=20
         Steps, >= 1, of up to 16 spectra.
     parameters : {"norm", "lora"}, default="norm"

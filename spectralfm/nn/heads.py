@@ -154,9 +154,10 @@ class ClassificationHead(RegressionHead):
 
 
 class Projector(nn.Sequential):
-    """Two-layer network with layer norm: projector and predictor of BYOL [2]_.
+    """Two-layer network with layer norm: projector and predictor of BYOL.
 
-    Layer norm instead of batch norm: a result does not depend on what else is in the batch.
+    Those of [2]_ with layer norm instead of batch norm: a result does not depend on what else is in
+    the batch.
 
     Parameters
     ----------

@@ -69,7 +69,9 @@ class Target(NamedTuple):
 
 
 class PretrainingModel(nn.Module):
-    """The encoder with projector, predictor, target copy [1]_ and readers of the instrument.
+    """The encoder with projector, predictor, target copy and readers of the instrument.
+
+    Projector, predictor and target copy are those of [1]_.
 
     Parameters
     ----------

@@ -48,17 +48,17 @@ class CanonicalCorrelationTransfer(SpectraStandardizer):
 
     Attributes
     ----------
-    canonical_correlations_ : ndarray of shape (n_components_,)
+    canonical_correlations_ : ndarray of shape (n_components,)
         Singular values of the whitened cross-covariance, descending, between 0 and 1: the
         canonical correlations, shrunk by the regularization.
-    target_weights_ : ndarray of shape (n_target_channels, n_components_)
+    target_weights_ : ndarray of shape (n_target_channels, n_components)
         :math:`W_t`; without regularization the variates of the standards have unit sample
         variance.
-    source_weights_ : ndarray of shape (n_source_channels, n_components_)
+    source_weights_ : ndarray of shape (n_source_channels, n_components)
         :math:`W_s`.
-    target_loadings_ : ndarray of shape (n_components_, n_target_channels)
+    target_loadings_ : ndarray of shape (n_components, n_target_channels)
         Least squares loadings of the target spectra on :math:`L_t`.
-    source_loadings_ : ndarray of shape (n_components_, n_source_channels)
+    source_loadings_ : ndarray of shape (n_components, n_source_channels)
         :math:`F_1 F_2`, what a unit of each target variate is on the source.
     n_components_ : int
         Number of pairs of variates.

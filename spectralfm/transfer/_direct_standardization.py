@@ -31,9 +31,9 @@ class DirectStandardization(SpectraStandardizer):
 
     Attributes
     ----------
-    target_components_ : ndarray of shape (n_components_, n_target_channels)
+    target_components_ : ndarray of shape (n_components, n_target_channels)
         Right singular vectors of the standards' target spectra, the only directions that pass.
-    source_components_ : ndarray of shape (n_components_, n_source_channels)
+    source_components_ : ndarray of shape (n_components, n_source_channels)
         What they become on the source: ``F = target_components_.T @ source_components_``.
     n_components_ : int
         Number of directions kept.

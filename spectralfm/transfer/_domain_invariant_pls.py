@@ -48,14 +48,14 @@ class DomainInvariantPLS(LinearTransferRegressor):
         Regression vectors, the same on all instruments.
     intercept_ : ndarray of shape (n_targets,)
         Intercepts on the first target instrument.
-    coef_path_ : ndarray of shape (n_components_, n_targets, n_channels)
+    coef_path_ : ndarray of shape (n_components, n_targets, n_channels)
         Regression vectors of 1 to ``n_components_`` LVs; the last are ``coef_``. Each belongs to
         the mean of ``y`` at ``target_means_``.
     target_means_ : ndarray of shape (n_domains, n_channels)
         Spectrum of each target instrument at which the mean of ``y`` is predicted.
     y_mean_ : ndarray of shape (n_targets,)
         Mean of ``y``.
-    penalties_ : ndarray of shape (n_targets, n_components_)
+    penalties_ : ndarray of shape (n_targets, n_components)
         Penalty of each LV.
     n_components_ : int
         Number of LVs.

@@ -31,11 +31,11 @@ class ExternalParameterOrthogonalization(DifferenceFilter):
 
     Attributes
     ----------
-    components_ : ndarray of shape (n_components_, n_channels)
+    components_ : ndarray of shape (n_components, n_channels)
         Orthonormal directions that are removed.
-    singular_values_ : ndarray of shape (n_components_,)
+    singular_values_ : ndarray of shape (n_components,)
         Their singular values in :math:`D`, absorbance units.
-    shrinkage_ : ndarray of shape (n_components_,)
+    shrinkage_ : ndarray of shape (n_components,)
         Share of each direction that is left: zeros.
     n_components_ : int
         Number of directions removed.

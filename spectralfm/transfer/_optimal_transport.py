@@ -74,9 +74,9 @@ class OptimalTransportStandardization(SpectraStandardizer):
         Mean of the target spectra, absorbance units.
     source_mean_ : ndarray of shape (n_channels,)
         Mean of the source spectra, absorbance units.
-    components_ : ndarray of shape (n_components_, n_channels)
+    components_ : ndarray of shape (n_components, n_channels)
         Joint principal components, orthonormal rows. ``"linear"`` only.
-    coef_ : ndarray of shape (n_components_, n_components_)
+    coef_ : ndarray of shape (n_components, n_components)
         :math:`A` in these components, symmetric. ``"linear"`` only.
     n_components_ : int
         Number of these components. ``"linear"`` only.

@@ -78,7 +78,7 @@ def shape_preprocessing(n_channels: int) -> list[TransformerMixin]:
         return default_preprocessing(n_channels)[-1:]
     views = [make_pipeline(StandardNormalVariate(), _slope())]
     if n_channels >= CURVATURE_WINDOW:
-        views.append(_curvature())
+        views.append(curvature())
     return views
 
 
@@ -86,7 +86,8 @@ def _slope() -> SavitzkyGolay:
     return SavitzkyGolay(SMOOTHING_WINDOW, polyorder=2, deriv=1, mode="interp")
 
 
-def _curvature() -> SavitzkyGolay:
+def curvature() -> SavitzkyGolay:
+    """Return the second derivative, unfitted, for 21 channels and more."""
     return SavitzkyGolay(CURVATURE_WINDOW, polyorder=3, deriv=2, mode="interp")
 
 
@@ -193,5 +194,5 @@ def diagnostic_views(X: Array) -> list[Array]:
     """
     views = [standard_normal_variates(X)]
     if X.shape[1] >= CURVATURE_WINDOW:
-        views.append(np.asarray(_curvature().fit_transform(X)))
+        views.append(np.asarray(curvature().fit_transform(X)))
     return views

@@ -35,13 +35,13 @@ class SpectralSpaceTransformation(SpectraStandardizer):
 
     Attributes
     ----------
-    source_loadings_ : ndarray of shape (n_components_, n_source_channels)
+    source_loadings_ : ndarray of shape (n_components, n_source_channels)
         :math:`P_s`, the source half of the joint loadings.
-    target_loadings_ : ndarray of shape (n_components_, n_target_channels)
+    target_loadings_ : ndarray of shape (n_components, n_target_channels)
         :math:`P_t`, the target half.
-    projection_ : ndarray of shape (n_target_channels, n_components_)
+    projection_ : ndarray of shape (n_target_channels, n_components)
         Turns target spectra into scores.
-    correction_ : ndarray of shape (n_components_, n_source_channels)
+    correction_ : ndarray of shape (n_components, n_source_channels)
         What a unit score adds to a spectrum, absorbance units.
     offset_ : ndarray of shape (n_source_channels,)
         What is added to every spectrum, absorbance units.

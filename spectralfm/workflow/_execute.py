@@ -10,7 +10,8 @@ from ._folder import check_run_dir, read_run
 
 CSV = ("source_csv", "target_csv", "standards_csv")
 FILES = ("npz", *CSV)
-CHOICES = (*FILES, "source", "target", "unit")
+PATHS = (*FILES, "references_csv")
+CHOICES = (*PATHS, "source", "target", "unit")
 
 STANDARDS = 10
 """Out of an .npz file, where every calibration sample is a pair."""
@@ -41,9 +42,9 @@ def execute(arguments: Mapping[str, Any]) -> dict[str, Any]:
     folder = arguments["run_dir"]
     check_run_dir(folder)
     files = {
-        name: str(Path(value).absolute()) if name in FILES else value
+        name: str(Path(value).absolute()) if name in PATHS else value
         for name in CHOICES
-        if (value := arguments[name]) is not None
+        if (value := arguments.get(name)) is not None
     }
     kept = {"command": arguments["command"]}
     if arguments["command"] == "finetune":
@@ -83,7 +84,7 @@ def load_task(files: Mapping[str, Any], property_name: str | None, seed: int) ->
     ----------
     files : mapping
         ``npz``, with ``source`` and ``target`` to name instruments in it; or ``source_csv``,
-        ``target_csv`` and ``standards_csv``, with ``unit``.
+        ``target_csv`` and ``standards_csv``, with ``unit`` and ``references_csv``.
     property_name : str or None
         Which property; None is the first.
     seed : int
@@ -103,11 +104,17 @@ def load_task(files: Mapping[str, Any], property_name: str | None, seed: int) ->
     if names == ["npz"]:
         if "unit" in files:
             raise ValueError("--unit does not go with --npz: the file says axis_unit.")
+        if "references_csv" in files:
+            raise ValueError("--references-csv goes with CSV files, not with --npz.")
         instruments = {"source": files.get("source"), "target": files.get("target")}
         return npz_set(files["npz"]).task(property_name, seed=seed, **instruments)
     if names == list(CSV):
         if "source" in files or "target" in files:
             raise ValueError("--source and --target name instruments of --npz, not of CSV files.")
-        pair = CSVFiles.load(*(files[name] for name in CSV), unit=files.get("unit"))
+        pair = CSVFiles.load(
+            *(files[name] for name in CSV),
+            unit=files.get("unit"),
+            references_csv=files.get("references_csv"),
+        )
         return pair.task(property_name, labelled=False)
     raise ValueError("Give --npz, or --source-csv, --target-csv and --standards-csv.")
