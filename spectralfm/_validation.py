@@ -205,12 +205,19 @@ def check_paired(
         )
 
 
-def check_same_channels(n_channels: int, expected: int, *, name: str, of: str) -> None:
+def check_same_channels(
+    n_channels: int,
+    expected: int,
+    *,
+    name: str,
+    of: str,
+    remedy: str = "resample one onto the other's axis (spectralfm.axis.resample).",
+) -> None:
     """Raise unless two groups of spectra have the same number of channels."""
     if n_channels != expected:
         raise ValueError(
             f"{name} has {n_channels} channels, but {of} has {expected}. This method compares "
-            "channel with channel: resample one onto the other's axis (spectralfm.axis.resample)."
+            f"channel with channel: {remedy}"
         )
 
 

@@ -85,7 +85,8 @@ class ConformalRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin, B
     one_target_ : bool
         Whether ``conformalize`` was given one property as a vector.
     n_features_in_ : int
-        Number of channels.
+        Number of channels; of the target, where the regressor is a
+        `spectralfm.transfer.UnequalAxesRegressor`.
 
     Raises
     ------
@@ -200,6 +201,11 @@ class ConformalRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin, B
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         given = X if hasattr(X, "columns") else spectra
         model = clone(self.estimator).fit(given, values, **fit_params)
+        if not getattr(model, "equal_axes_", True):
+            # What is to be predicted lies on the axis of the target, X on that of the source.
+            self.n_features_in_ = model.n_features_in_
+            vars(self).pop("feature_names_in_", None)
+            self._positions_in_ = None
         if self._is_frozen():  # it has learned nothing of these samples
             given, spectra, values, fit_params = spectra[:0], spectra[:0], None, {}
         self.training_ = TrainingSet(given, spectra, values, fit_params)

@@ -112,3 +112,12 @@ class Unpaired:
 
     def __repr__(self) -> str:
         return f"Unpaired({len(self.target)} spectra, {self.target.shape[1]} target channels)"
+
+
+def check_standards(standards: object) -> None:
+    """Raise TypeError unless these are `Standards`."""
+    if not isinstance(standards, Standards):
+        raise TypeError(
+            f"standards must be Standards(source=..., target=...), not "
+            f"{type(standards).__name__}: wrap the paired spectra."
+        )
