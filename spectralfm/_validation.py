@@ -311,6 +311,12 @@ def forget(estimator: Any) -> None:
         delattr(estimator, name)
 
 
+def forget_names(estimator: Any) -> None:
+    """Delete the column names seen in ``fit``: spectra to come are of another instrument."""
+    estimator.__dict__.pop("feature_names_in_", None)
+    estimator._positions_in_ = None
+
+
 def clip_components(n_components: int, allowed: int, *, why: str) -> int:
     """Return ``n_components``, or as many as the data allow, with a warning that names both.
 

@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation import check_reference_values, check_spectra, forget
+from .._validation import check_reference_values, check_spectra, forget, forget_names
 from ..transfer import Unpaired
 from ..transfer._source_model import check_properties, predict_columns, with_names
 from ._methods import METHODS, make_intervals
@@ -204,8 +204,7 @@ class ConformalRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin, B
         if not getattr(model, "equal_axes_", True):
             # What is to be predicted lies on the axis of the target, X on that of the source.
             self.n_features_in_ = model.n_features_in_
-            vars(self).pop("feature_names_in_", None)
-            self._positions_in_ = None
+            forget_names(self)
         if self._is_frozen():  # it has learned nothing of these samples
             given, spectra, values, fit_params = spectra[:0], spectra[:0], None, {}
         self.training_ = TrainingSet(given, spectra, values, fit_params)

@@ -10,7 +10,14 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation import check_matrix, check_same_channels, check_spectra, check_targets, forget
+from .._validation import (
+    check_matrix,
+    check_same_channels,
+    check_spectra,
+    check_targets,
+    forget,
+    forget_names,
+)
 from ..axis import axis_in_names, matched_channels, names_agree, resample, same_channels
 from ._instrument_axes import axis_parameters, check_names, resolve_axes
 from ._source_model import with_names
@@ -86,8 +93,10 @@ class UnequalAxesRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin,
     not record, no standards help. Spacings stand for resolutions: an instrument that samples more
     finely than it resolves is taken for sharper than it is, which standards must tell.
 
-    On two pairs of handhelds (908 to 1676 nm by 6 nm; 1300 to 2600 nm by 4 to 16 nm; 1550 to 1950
-    nm by 2 nm) the numbers are in ``docs/design.md``.
+    *Measured.* With 10 standards the noise-aware ridge erred 1.57 and 1.86 times as much as a full
+    recalibration on all channels of the target, between two handhelds of 908 to 1676 nm by 6 nm and
+    1300 to 2600 nm by 4 to 16 nm, and 1.41 and 1.05 times between the first and one of 1550 to 1950
+    nm by 2 nm: mean of 8 splits, properties made of what both record.
 
     References
     ----------
@@ -114,6 +123,12 @@ class UnequalAxesRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin,
     """
 
     __metadata_request__fit = {"standards": True, "X_target": True}
+
+    source_axis_: Any
+    target_axis_: Any
+    axis_: Any
+    spacing_: Any
+    unit_: Any
 
     _parameter_constraints: dict = {
         "regressor": [HasMethods(["fit", "predict"])],
@@ -185,9 +200,7 @@ class UnequalAxesRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin,
         if not self.equal_axes_:
             self.axis_, self.spacing_ = matched_channels(*axes[:2], unit=self.unit_)
             self.n_features_in_ = len(self.target_axis_)
-            # The names in fit are the source's; those of the target are compared with its axis.
-            vars(self).pop("feature_names_in_", None)
-            self._positions_in_ = None
+            forget_names(self)  # they are the source's; the target's are compared with its axis
         given: dict[str, Any] = {}
         source = spectra
         if standards is not None:
