@@ -295,3 +295,11 @@ def test_groups_of_folds_stay_together():
     model.conformalize(X[:20], Y[:20], groups)
     assert len(model.intervals_.models) == 5
     assert np.isfinite(model.predict_interval(T[NEW])[1]).all()
+
+
+def test_columns_named_by_numbers():
+    frames = [pd.DataFrame(rows, columns=1100.0 + 2 * np.arange(60)) for rows in (X, T)]
+    model = ConformalRegressor(RIDGE).fit(frames[0][FIT], Y[FIT], standards=STANDARDS)
+    model.conformalize(frames[1][APART], Y[APART])
+    arrays = ConformalRegressor(RIDGE).fit(X[FIT], Y[FIT], standards=STANDARDS)
+    np.testing.assert_allclose(model.predict(frames[1]), arrays.predict(T), rtol=1e-9)

@@ -121,3 +121,12 @@ def check_standards(standards: object) -> None:
             f"standards must be Standards(source=..., target=...), not "
             f"{type(standards).__name__}: wrap the paired spectra."
         )
+
+
+def are_groups(X_target: object) -> bool:
+    """Say whether unlabelled spectra are a list of one group an instrument."""
+    return (
+        isinstance(X_target, list | tuple)
+        and len(X_target) > 0
+        and all(isinstance(group, Unpaired) or np.ndim(group) == 2 for group in X_target)
+    )

@@ -21,7 +21,7 @@ from .._validation import (
 from ..axis import axis_in_names, matched_channels, names_agree, resample, same_channels
 from ._instrument_axes import axis_parameters, check_names, resolve_axes
 from ._source_model import with_names
-from ._standards import Standards, Unpaired, check_standards
+from ._standards import Standards, Unpaired, are_groups, check_standards
 
 Array = NDArray[np.float64]
 
@@ -172,8 +172,9 @@ class UnequalAxesRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin,
         standards : Standards, optional
             Samples measured on both instruments, each on its own axis.
         X_target : Unpaired or array-like of shape (n_spectra, n_target_channels), or list, optional
-            Unlabelled spectra of the target instrument; a list of them for regressors that take
-            several instruments, all of which record the target's channels.
+            Unlabelled spectra of the target instrument, as `Unpaired` within cross-validation; a
+            list of them for regressors that take several instruments, all of which record the
+            target's channels.
 
         Returns
         -------
@@ -193,25 +194,25 @@ class UnequalAxesRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin,
         spectra, y = check_targets(self, X, y)
         if standards is not None:
             check_standards(standards)
-        axes = resolve_axes(self, getattr(X, "columns", None), spectra.shape[1])
-        self.source_axis_, self.target_axis_, self.unit_ = axes
-        self.equal_axes_ = self.source_axis_ is None or same_channels(*axes[:2])
+        self.source_axis_, self.target_axis_, self.unit_ = resolve_axes(
+            self, getattr(X, "columns", None), spectra.shape[1]
+        )
+        axes = self.source_axis_, self.target_axis_
+        self.equal_axes_ = self.source_axis_ is None or same_channels(*axes)
         self.axis_, self.spacing_ = self.source_axis_, None
         if not self.equal_axes_:
-            self.axis_, self.spacing_ = matched_channels(*axes[:2], unit=self.unit_)
+            self.axis_, self.spacing_ = matched_channels(*axes, unit=self.unit_)
             self.n_features_in_ = len(self.target_axis_)
             forget_names(self)  # they are the source's; the target's are compared with its axis
-        given: dict[str, Any] = {}
-        source = spectra
+        paired = spectra[:0]
         if standards is not None:
-            check_same_channels(
-                standards.source.shape[1], spectra.shape[1], name="standards.source", of="X"
-            )
-            source, paired = self._source(spectra, standards.source)
+            paired = standards.source
+            check_same_channels(paired.shape[1], spectra.shape[1], name="standards.source", of="X")
+        source, paired = self._source(spectra, paired)
+        given: dict[str, Any] = {}
+        if standards is not None:
             target = self._target(standards.target, "standards.target")
             given["standards"] = Standards(paired, target, standards.y)
-        else:
-            source, _ = self._source(spectra, spectra[:0])
         if X_target is not None:
             given["X_target"] = self._unlabelled(X_target)
         regressor = clone(self.regressor)
@@ -332,12 +333,7 @@ class UnequalAxesRegressor(MetaEstimatorMixin, MultiOutputMixin, RegressorMixin,
 
     def _unlabelled(self, X_target: Any) -> Any:
         """Return unlabelled spectra of the target, or of several, for the regressor."""
-        several = (
-            isinstance(X_target, list | tuple)
-            and len(X_target) > 0
-            and all(isinstance(group, Unpaired) or np.ndim(group) == 2 for group in X_target)
-        )
-        if several:
+        if are_groups(X_target):
             return [self._unlabelled(group) for group in X_target]
         group = X_target if isinstance(X_target, Unpaired) else Unpaired(X_target)
         return Unpaired(self._target(group.target, "X_target"))
