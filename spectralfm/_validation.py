@@ -222,12 +222,19 @@ def check_paired(
         )
 
 
-def check_same_channels(n_channels: int, expected: int, *, name: str, of: str) -> None:
+def check_same_channels(
+    n_channels: int,
+    expected: int,
+    *,
+    name: str,
+    of: str,
+    remedy: str = "resample one onto the other's axis (spectralfm.axis.resample).",
+) -> None:
     """Raise unless two groups of spectra have the same number of channels."""
     if n_channels != expected:
         raise ValueError(
             f"{name} has {n_channels} channels, but {of} has {expected}. This method compares "
-            "channel with channel: resample one onto the other's axis (spectralfm.axis.resample)."
+            f"channel with channel: {remedy}"
         )
 
 
@@ -332,6 +339,12 @@ def forget(estimator: Any) -> None:
     """Delete what an earlier ``fit`` learned, so that a failed refit leaves no old model behind."""
     for name in [name for name in vars(estimator) if name.endswith("_")]:
         delattr(estimator, name)
+
+
+def forget_names(estimator: Any) -> None:
+    """Delete the column names seen in ``fit``: spectra to come are of another instrument."""
+    estimator.__dict__.pop("feature_names_in_", None)
+    estimator._positions_in_ = None
 
 
 def clip_components(n_components: int, allowed: int, *, why: str) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spectralfm import cli
+from spectralfm.axis import resample
 from spectralfm.checkpoint import load_weights
 from spectralfm.comparison import TransferTask, npz_set
 from spectralfm.datasets import make_instrument_pair
@@ -144,6 +145,27 @@ def test_csv_files(files, tiny_weights, tmp_path):
     np.testing.assert_allclose(np.sort(1e7 / model.axis_), PAIR.wavelengths, atol=1e-4)
 
 
+def test_csv_files_of_other_wavelengths(files, tiny_weights, tmp_path):
+    """The target in cm-1, without the ends, on two of three channels."""
+    kept = np.delete(np.arange(3, 45), slice(None, None, 3))[::-1]
+    own = [f"--source-csv={files / 'source.csv'}"]
+    for name in ("target", "standards"):
+        lines = [line.split(",") for line in (files / f"{name}.csv").read_text().splitlines()]
+        positions = [f"{1e7 / PAIR.wavelengths[k]:.4f} cm-1" for k in kept]
+        rows = [[*line[:2], *(line[2 + k] for k in kept)] for line in lines[1:]]
+        table = [[*lines[0][:2], *positions], *rows]
+        (tmp_path / f"{name}.csv").write_text("".join(",".join(row) + "\n" for row in table))
+        own.append(f"--{name}-csv={tmp_path / f'{name}.csv'}")
+    folder = tmp_path / "run"
+    assert cli.main(["finetune", *own, f"--checkpoint={tiny_weights}", f"--run-dir={folder}"]) == 0
+    axis = np.sort(1e7 / read_run(folder).model.axis_)
+    np.testing.assert_allclose(axis, PAIR.wavelengths[4:45], rtol=1e-6)
+    assert read(folder, "metrics")["rmsep"] < 0.7 * PAIR.y[:, 0].std()
+    again = tmp_path / "again"
+    assert cli.main(["evaluate", str(folder), *own, f"--run-dir={again}"]) == 0
+    assert read(again, "metrics")["rmsep"] == pytest.approx(read(folder, "metrics")["rmsep"])
+
+
 @pytest.mark.parametrize("known", [0, 5])
 def test_target_spectra_without_values_are_adapted_to(files, tiny_weights, tmp_path, capsys, known):
     lines = (files / "target.csv").read_text().splitlines()
@@ -222,7 +244,12 @@ def test_npz_set_takes_the_test_split_and_one_axis(tmp_path):
     task = npz_set(tmp_path / "two.npz").task()
     assert (len(task.X), len(task.X_test)) == (29, 9)
     np.testing.assert_allclose(task.X_test, PAIR.spectra["target"][30:39, 5:45:2], atol=1e-12)
-    np.testing.assert_allclose(task.X, PAIR.spectra["source"][1:30, 5:45:2], atol=1e-12)
+    # Every other channel of the source is averaged with its neighbours, as wide as one of b.
+    every = np.full(20, 2 * (PAIR.wavelengths[1] - PAIR.wavelengths[0]))
+    averaged = resample(
+        PAIR.spectra["source"][1:30], PAIR.wavelengths, PAIR.wavelengths[5:45:2], spacing=every
+    )
+    np.testing.assert_allclose(task.X, averaged, atol=1e-12)
     np.testing.assert_allclose(1e7 / task.wavenumbers, PAIR.wavelengths[5:45:2])
 
 

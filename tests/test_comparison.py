@@ -310,9 +310,9 @@ def test_unknown_values_and_calibration_samples_are_left_out(own):
 def test_different_axes_are_resampled_with_a_remark(own):
     write, pair = own
     task = CSVFiles.load(*write(every=3)).task()
-    assert task.X.shape[1] == task.X_test.shape[1] == task.pairs.target.shape[1] == 14
-    np.testing.assert_allclose(task.X, pair.spectra["source"][:20, ::3], atol=1e-12)
-    assert "resampled to 14\nchannels" in task.remarks[0]
+    assert task.X.shape[1] == task.X_test.shape[1] == task.pairs.target.shape[1] == 40
+    np.testing.assert_allclose(task.X_test[:, ::3], pair.spectra["target"][20:, ::3], atol=1e-12)
+    assert "resampled to 40\nchannels of the source" in task.remarks[0]
 
 
 def test_own_files_with_nothing_to_test(own):

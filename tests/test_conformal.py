@@ -302,3 +302,11 @@ def test_a_frozen_model_of_other_channels_is_refused_by_fit():
     frozen = FrozenEstimator(Ridge().fit(X[:, 1:], X[:, 0]))
     with pytest.raises(ValueError, match="X has 12 channels, but the source model has 11"):
         ConformalRegressor(frozen).fit(X, X[:, 0])
+
+
+def test_columns_named_by_numbers():
+    frames = [pd.DataFrame(rows, columns=1100.0 + 2 * np.arange(60)) for rows in (X, T)]
+    model = ConformalRegressor(RIDGE).fit(frames[0][FIT], Y[FIT], standards=STANDARDS)
+    model.conformalize(frames[1][APART], Y[APART])
+    arrays = ConformalRegressor(RIDGE).fit(X[FIT], Y[FIT], standards=STANDARDS)
+    np.testing.assert_allclose(model.predict(frames[1]), arrays.predict(T), rtol=1e-9)

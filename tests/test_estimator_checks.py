@@ -23,6 +23,7 @@ NEED_ARGUMENTS: dict[str, BaseEstimator] = {
     "SpectralFMEncoder": foundation.SpectralFMEncoder(None),
     "SpectralFMRegressor": foundation.SpectralFMRegressor(None),
     "SpectralFMStandardizer": foundation.SpectralFMStandardizer(None),
+    "UnequalAxesRegressor": transfer.UnequalAxesRegressor(transfer.DomainInvariantPLS()),
     "TestTimeAdapter": foundation.TestTimeAdapter(foundation.SpectralFMEncoder(None), n_steps=1),
 }
 # One has checks of its own, with a network that is small enough; the other has no ``fit``.

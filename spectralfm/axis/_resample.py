@@ -7,6 +7,9 @@ from scipy.interpolate import CubicSpline
 from .._validation import check_matrix
 from ._axis import check_axis, convert_axis
 
+NARROW = 1e-2
+"""Below this share of a channel, the mean over a width is the value in its middle."""
+
 
 def resample(
     X: ArrayLike,
@@ -16,8 +19,9 @@ def resample(
     unit: str = "nm",
     new_unit: str | None = None,
     margin: float = 0.5,
+    spacing: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
-    """Write spectra on another axis by cubic spline interpolation.
+    r"""Write spectra on another axis by a cubic spline, interpolated or averaged over channels.
 
     Parameters
     ----------
@@ -33,6 +37,9 @@ def resample(
         Unit of ``new_axis``, by default the same.
     margin : float, default=0.5
         How far ``new_axis`` may reach beyond ``axis``, in channel spacings at that end, >= 0.
+    spacing : array-like of shape (n_new_channels,), optional
+        Width of a channel of the instrument to be matched at each new position, in ``unit``, > 0.
+        Where the recorded channels are narrower, they are averaged; None interpolates everywhere.
 
     Returns
     -------
@@ -42,14 +49,28 @@ def resample(
     Raises
     ------
     ValueError
-        If an axis is not valid (`check_axis`), or the new one reaches beyond the margin.
+        If an axis is not valid (`check_axis`), the new one reaches beyond the margin, or
+        ``spacing`` does not hold one positive number a new channel.
+
+    See Also
+    --------
+    matched_channels : The new axis and the spacing for two instruments.
 
     Notes
     -----
-    The not-a-knot spline reproduces cubic polynomials exactly. It interpolates, it does not
-    average: on a much coarser axis, noise stays as it was in single channels and detail narrower
-    than the new spacing aliases. Beyond the end of the axis the last polynomial is continued; half
-    a channel out, that amplifies the noise of the last channels about threefold.
+    The not-a-knot spline reproduces cubic polynomials exactly. Interpolated on a much coarser
+    axis, noise stays as it was in single channels and detail narrower than the new spacing aliases.
+    Beyond the end of the axis the last polynomial is continued; half a channel out, that amplifies
+    the noise of the last channels about threefold.
+
+    With ``spacing`` h, spectra recorded at the spacing g < h are read as channels of width h would
+    have recorded them, by the mean of the spline over
+
+    .. math:: w = \sqrt{h^2 - g^2}
+
+    about the new position: variances of widths add up, and a channel as wide as its spacing has
+    :math:`h^2 / 12`. Towards the ends of the recorded range w shrinks, so that nothing beyond is
+    averaged.
 
     Examples
     --------
@@ -63,14 +84,17 @@ def resample(
     wanted = convert_axis(check_axis(new_axis, unit=new_unit, name="new_axis"), new_unit, unit)
     if not margin >= 0:
         raise ValueError(f"margin must be at least 0 channel spacings, not {margin}.")
-    if axis.shape == wanted.shape and (axis == wanted).all():
+    if spacing is None and axis.shape == wanted.shape and (axis == wanted).all():
         return X.copy()
     if len(axis) < 2:
         raise ValueError("Spectra of one channel cannot be resampled.")
     if axis[0] > axis[-1]:
         axis, X = axis[::-1], X[:, ::-1]
     _check_range(axis, wanted, unit, margin)
-    return CubicSpline(axis, X, axis=1)(wanted)
+    spline = CubicSpline(axis, X, axis=1)
+    if spacing is None:
+        return spline(wanted)
+    return _means(spline, wanted, _widths(axis, wanted, spacing))
 
 
 def covered_channels(
@@ -101,6 +125,35 @@ def covered_channels(
     first, last = _reach(np.sort(np.asarray(axis, dtype=np.float64)), margin)
     wanted = np.asarray(new_axis, dtype=np.float64)
     return (wanted >= first) & (wanted <= last)
+
+
+def _widths(
+    axis: NDArray[np.float64], wanted: NDArray[np.float64], spacing: ArrayLike
+) -> NDArray[np.float64]:
+    """Return over what width of an ascending axis to average about each wanted channel."""
+    widest = np.asarray(spacing, dtype=np.float64)
+    if widest.shape != wanted.shape or not (widest > 0).all():
+        raise ValueError(
+            f"spacing must hold {len(wanted)} positive numbers, the width of a channel at each of "
+            "new_axis, as spectralfm.axis.matched_channels returns it."
+        )
+    recorded = np.interp(wanted, axis, np.gradient(axis))
+    width = np.sqrt(np.maximum(widest**2 - recorded**2, 0.0))
+    inside = 2 * np.minimum(wanted - axis[0], axis[-1] - wanted)
+    width = np.minimum(width, np.maximum(inside, 0.0))
+    return np.where(width > NARROW * recorded, width, 0.0)
+
+
+def _means(
+    spline: CubicSpline, centres: NDArray[np.float64], widths: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return means of the spline over intervals, and its values where these have no width."""
+    values = spline(centres)
+    wide = widths > 0
+    if wide.any():
+        integral, centre, half = spline.antiderivative(), centres[wide], widths[wide] / 2
+        values[:, wide] = (integral(centre + half) - integral(centre - half)) / (2 * half)
+    return values
 
 
 def _reach(axis: NDArray[np.float64], margin: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from ..axis import common_axis, convert_axis, resample
+from ..axis import convert_axis, matched_channels, resample, same_channels
 from ..datasets import load_csv_pair
 from ..transfer import Standards
 from ._task import Array, TransferTask, choose
@@ -84,8 +84,8 @@ class CSVFiles(NamedTuple):
         Returns
         -------
         TransferTask
-            On the axis both instruments recorded; samples of the source without reference value
-            left out, those of the target in ``X_unlabelled``.
+            On the source channels in the range that both instruments recorded; samples of the
+            source without reference value left out, those of the target in ``X_unlabelled``.
 
         Raises
         ------
@@ -153,11 +153,13 @@ class CSVFiles(NamedTuple):
             target = convert_axis(self.target.wavenumbers, "cm-1", unit)
         elif unit == "cm-1":
             target = convert_axis(target, "nm", unit)
-        axis = np.sort(target)
-        same = len(source) == len(axis) and np.allclose(source, axis, rtol=1e-9, atol=0)
-        axis = source if same else common_axis(source, target, unit=unit)
+        same = same_channels(source, np.sort(target))
+        axis, spacing = (source, None) if same else matched_channels(source, target, unit=unit)
         axes = (source, target, target)
-        groups = [resample(X, old, axis, unit=unit) for X, old in zip(groups, axes, strict=True)]
+        groups = [
+            resample(X, old, axis, unit=unit, spacing=spacing)
+            for X, old in zip(groups, axes, strict=True)
+        ]
         wavenumbers = convert_axis(axis, unit, "cm-1")
         if same:
             return groups, wavenumbers, []
@@ -166,6 +168,7 @@ class CSVFiles(NamedTuple):
             wavenumbers,
             [
                 f"The instruments have different axes: all spectra are resampled to {len(axis)}\n"
-                f"channels from {axis[0]:g} to {axis[-1]:g} {unit}."
+                f"channels of the source from {axis[0]:g} to {axis[-1]:g} {unit}, at the coarser "
+                "of both resolutions."
             ],
         )

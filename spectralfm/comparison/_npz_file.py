@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from ..axis import common_axis, convert_axis, resample
+from ..axis import coarsest_spacing, common_axis, convert_axis, resample
 from ..datasets import load_npz_pair
 from ._paired_set import PairedSet, Rows, random_split
 from ._task import Array
@@ -23,7 +23,8 @@ def npz_set(path: str | os.PathLike[str]) -> PairedSet:
     Returns
     -------
     PairedSet
-        The first instrument to the second by default, on the axis that all recorded. Samples of the
+        The first instrument to the second by default, on the axis that all recorded, at the
+        coarsest resolution among them. Samples of the
         split "test" are the test, or 3/8 of all are drawn for it if there is no such split.
 
     Raises
@@ -74,7 +75,11 @@ def _on_one_axis(pair: Bunch) -> tuple[dict[str, Array], Array | None]:
     axis = pair.wavenumbers if pair.wavelengths is None else pair.wavelengths
     if isinstance(axis, dict):
         shared = common_axis(*axis.values(), unit=unit)
-        spectra = {i: resample(X, axis[i], shared, unit=unit) for i, X in pair.spectra.items()}
+        spacing = coarsest_spacing(shared, *axis.values())
+        spectra = {
+            i: resample(X, axis[i], shared, unit=unit, spacing=spacing)
+            for i, X in pair.spectra.items()
+        }
         return spectra, convert_axis(shared, unit, "cm-1")
     if len({X.shape[1] for X in pair.spectra.values()}) > 1:
         raise ValueError(

@@ -21,7 +21,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from .._savable import SavableMixin
-from .._validation import check_reference_values, check_spectra, forget
+from .._validation import check_reference_values, check_spectra, forget, forget_names
 from ..transfer import Unpaired
 from ..transfer._source_model import (
     check_model_channels,
@@ -93,7 +93,8 @@ class ConformalRegressor(
     one_target_ : bool
         Whether ``conformalize`` was given one property as a vector.
     n_features_in_ : int
-        Number of channels.
+        Number of channels; of the target, where the regressor is a
+        `spectralfm.transfer.UnequalAxesRegressor`.
 
     Raises
     ------
@@ -208,7 +209,12 @@ class ConformalRegressor(
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         given = X if hasattr(X, "columns") else spectra
         model = clone(self.estimator).fit(given, values, **fit_params)
-        check_model_channels(model, spectra.shape[1], name="X")
+        if getattr(model, "equal_axes_", True):
+            check_model_channels(model, spectra.shape[1], name="X")
+        else:
+            # What is to be predicted lies on the axis of the target, X on that of the source.
+            self.n_features_in_ = model.n_features_in_
+            forget_names(self)
         if self._is_frozen():  # it has learned nothing of these samples
             given, spectra, values, fit_params = spectra[:0], spectra[:0], None, {}
         self.training_ = TrainingSet(given, spectra, values, fit_params)

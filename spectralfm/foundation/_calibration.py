@@ -14,6 +14,7 @@ from .._net import seed_of
 from .._validation import check_same_channels
 from ..nn.embedding import MODALITIES
 from ..transfer import Standards, Unpaired
+from ..transfer._standards import check_standards
 from ._features import FeatureMixin
 from ._tuning import Task, fine_tune
 
@@ -142,11 +143,7 @@ def check_instruments(standards: Standards | None, X_target: Any, n_channels: in
         If spectra have another number of channels.
     """
     if standards is not None:
-        if not isinstance(standards, Standards):
-            raise TypeError(
-                f"standards must be Standards(source=..., target=...), not "
-                f"{type(standards).__name__}: wrap the paired spectra."
-            )
+        check_standards(standards)
         for part, name in ((standards.source, "source"), (standards.target, "target")):
             check_same_channels(part.shape[1], n_channels, name=f"standards.{name}", of="X")
     if X_target is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..axis import check_axis, convert_axis
+from ..axis import axis_in_names, check_axis, convert_axis, names_agree
 from ..axis._stated import CHANNEL, stated_axis
 
 Array = NDArray[np.float64]
@@ -84,10 +84,7 @@ def _compare_names(named: Array | None, axis: Array, *, stated: str) -> None:
     """Warn where columns are named by positions that are not those stated, in nm, um or cm-1."""
     if named is None:
         return
-    units = [axis]  # Raman shifts, which may be 0 or negative, have no wavelength
-    if (axis > 0).all():
-        units += [convert_axis(axis, "cm-1", "nm"), convert_axis(axis, "cm-1", "um")]
-    if not any(np.allclose(named, one, rtol=1e-3, atol=0) for one in units):
+    if not names_agree(named, axis, "cm-1"):
         warnings.warn(
             f"The columns are named {named[0]:g} to {named[-1]:g}, but {stated} says otherwise and "
             "is taken: leave it out if the names are right."
@@ -120,15 +117,3 @@ def enough_channels(X: Array, axis: Array) -> tuple[Array, Array]:
     points = np.linspace(axis.min(), axis.max(), FEWEST)
     weights = np.array([np.interp(points, axis[order], row) for row in np.eye(n_channels)])
     return X[:, order] @ weights, points
-
-
-def axis_in_names(columns: Any) -> Array | None:
-    """Return column names as numbers; None if they are not, or count the columns from 0 or 1."""
-    if columns is None:
-        return None
-    try:
-        values = np.array([float(name) for name in columns])
-    except (TypeError, ValueError):
-        return None
-    counted = np.arange(len(values))
-    return None if any(np.array_equal(values, counted + k) for k in (0, 1)) else values

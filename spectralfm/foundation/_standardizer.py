@@ -13,13 +13,13 @@ from torch import Tensor
 
 from .._net import seed_of
 from .._validation import require_finite
-from ..axis import covered_channels, resample
+from ..axis import axis_in_names, covered_channels, resample
 from ..nn.encoder import Encoding, SpectralEncoder
 from ..nn.resample import resample as interpolate
 from ..transfer._base import SpectraStandardizer
 from ._amplitude import fit_amplitude
 from ._operator_training import OperatorTask, train_operator
-from ._spectral_axis import axis_in_names, resolve_axis
+from ._spectral_axis import resolve_axis
 from ._torch_estimator import EncoderMixin
 
 Array = NDArray[np.float64]

@@ -227,7 +227,8 @@ class TestTimeAdapter(SavableMixin, DelegatingMixin, BaseEstimator):
             raise TypeError(
                 f"The {type(inner).__name__} given to TestTimeAdapter holds no encoder: pass a "
                 "SpectralFMEncoder, SpectralFMRegressor, SpectralFMClassifier or "
-                "SpectralFMStandardizer."
+                "SpectralFMStandardizer. Of an UnequalAxesRegressor adapt regressor_, with spectra "
+                "from its resample()."
             )
         try:
             check_is_fitted(inner)

@@ -121,7 +121,7 @@ def channel_axis(matches: list[re.Match[str]], unit: str | None) -> tuple[NDArra
     if len(stated) > 1:
         raise ValueError(
             f"the channels, {positions[0]:g} to {positions[-1]:g}, could be in "
-            f"{' or '.join(sorted(stated))}: pass unit=."
+            f"{' or '.join(sorted(stated))}: pass unit=, or write it after each ('1100 nm')."
         )
     found = stated.pop() if stated else "nm"
     return check_axis(positions, unit=found, name="the axis of the channels"), found

@@ -23,6 +23,7 @@ from ._slope_bias_correction import SlopeBiasCorrection
 from ._spectral_space_transformation import SpectralSpaceTransformation
 from ._standards import Standards, Unpaired
 from ._transfer_ensemble import TransferEnsemble
+from ._unequal_axes import UnequalAxesRegressor
 
 __all__ = [
     "AveragedPLS",
@@ -43,6 +44,7 @@ __all__ = [
     "SpectralSpaceTransformation",
     "Standards",
     "TransferEnsemble",
+    "UnequalAxesRegressor",
     "Unpaired",
     "from_sample_domain",
     "instrument_effects",

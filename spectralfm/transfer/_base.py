@@ -29,7 +29,10 @@ from .._validation import (
     forget,
     require_finite,
 )
-from ._standards import Standards, Unpaired
+from ._standards import Standards, Unpaired, check_standards
+
+WRAP = "wrap the regressor in UnequalAxesRegressor, which resamples, or cut all to one axis."
+"""What to do about regressors whose instruments have different channels."""
 
 
 class SpectraStandardizer(SavableMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
@@ -205,13 +208,11 @@ class TransferRegressor(SavableMixin, MultiOutputMixin, RegressorMixin, BaseEsti
         X, y = check_targets(self, X, y)
         n_channels = X.shape[1]
         if standards is not None:
-            if not isinstance(standards, Standards):
-                raise TypeError(
-                    f"standards must be Standards(source=..., target=...), not "
-                    f"{type(standards).__name__}: wrap the paired spectra."
-                )
+            check_standards(standards)
             for part, name in ((standards.source, "source"), (standards.target, "target")):
-                check_same_channels(part.shape[1], n_channels, name=f"standards.{name}", of="X")
+                check_same_channels(
+                    part.shape[1], n_channels, name=f"standards.{name}", of="X", remedy=WRAP
+                )
         target = None if X_target is None else self._check_target(X_target, n_channels)
         self._fit_model(X, y.reshape(len(y), -1), standards, target)
         self.one_target_ = y.ndim == 1
@@ -240,7 +241,7 @@ class TransferRegressor(SavableMixin, MultiOutputMixin, RegressorMixin, BaseEsti
     def _check_target(self, X_target: Any, n_channels: int) -> NDArray[np.float64]:
         """Return unlabelled target spectra, one a row; a subclass may take several groups."""
         target = (X_target if isinstance(X_target, Unpaired) else Unpaired(X_target)).target
-        check_same_channels(target.shape[1], n_channels, name="X_target", of="X")
+        check_same_channels(target.shape[1], n_channels, name="X_target", of="X", remedy=WRAP)
         return target
 
     @abstractmethod

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._savable import SavableMixin
 from .._validation import check_matrix, check_paired, check_same_channels, check_spectra, forget
-from ._standards import Standards
+from ._standards import Standards, check_standards
 
 
 class DifferenceFilter(SavableMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
@@ -75,11 +75,7 @@ class DifferenceFilter(SavableMixin, OneToOneFeatureMixin, TransformerMixin, Bas
                 "calibration."
             )
         if standards is not None:
-            if not isinstance(standards, Standards):
-                raise TypeError(
-                    f"standards must be Standards(source=..., target=...), not "
-                    f"{type(standards).__name__}: wrap the paired spectra."
-                )
+            check_standards(standards)
             for part, name in ((standards.source, "source"), (standards.target, "target")):
                 check_same_channels(part.shape[1], X.shape[1], name=f"standards.{name}", of="X")
             source, target = standards.source, standards.target

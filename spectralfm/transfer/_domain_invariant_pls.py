@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._validation import check_spectra, clip_components
 from ._base import LinearTransferRegressor
 from ._discrepancy import summed_discrepancy
-from ._standards import Standards, Unpaired
+from ._standards import Standards, Unpaired, are_groups
 
 Array = NDArray[np.float64]
 
@@ -186,14 +186,9 @@ class DomainInvariantPLS(LinearTransferRegressor):
         return predictions[:, 0] if self.one_target_ else predictions
 
     def _check_target(self, X_target: Any, n_channels: int) -> Array:
-        several = (
-            isinstance(X_target, list | tuple)
-            and len(X_target) > 0
-            and all(isinstance(group, Unpaired) or np.ndim(group) == 2 for group in X_target)
-        )
         groups = [
             super(DomainInvariantPLS, self)._check_target(group, n_channels)
-            for group in (X_target if several else [X_target])
+            for group in (X_target if are_groups(X_target) else [X_target])
         ]
         self.domain_sizes_ = [len(group) for group in groups]
         return np.vstack(groups)

@@ -95,8 +95,9 @@ def check_reference(y: ArrayLike, X: NDArray[np.float64]) -> NDArray[np.float64]
 
 def with_names(model: Any, given: object, checked: NDArray[np.float64]) -> Any:
     """Return the DataFrame that was given if the model knows column names, else the array."""
-    named = hasattr(given, "columns") and hasattr(model, "feature_names_in_")
-    return given if named else checked
+    positions = getattr(model, "_positions_in_", None)
+    knows = hasattr(model, "feature_names_in_") or positions is not None
+    return given if knows and hasattr(given, "columns") else checked
 
 
 def predict_columns(model: Any, X: Any) -> NDArray[np.float64]:

@@ -113,3 +113,21 @@ class Unpaired:
 
     def __repr__(self) -> str:
         return f"Unpaired({len(self.target)} spectra, {self.target.shape[1]} target channels)"
+
+
+def check_standards(standards: object) -> None:
+    """Raise TypeError unless these are `Standards`."""
+    if not isinstance(standards, Standards):
+        raise TypeError(
+            f"standards must be Standards(source=..., target=...), not "
+            f"{type(standards).__name__}: wrap the paired spectra."
+        )
+
+
+def are_groups(X_target: object) -> bool:
+    """Say whether unlabelled spectra are a list of one group an instrument."""
+    return (
+        isinstance(X_target, list | tuple)
+        and len(X_target) > 0
+        and all(isinstance(group, Unpaired) or np.ndim(group) == 2 for group in X_target)
+    )
