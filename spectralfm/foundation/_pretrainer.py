@@ -42,7 +42,7 @@ class SpectralFMPretrainer(EncoderMixin, BaseEstimator):
         Kind of the spectra, and of the simulated instruments; see `SpectralFMEncoder`.
     d_model, n_mamba_layers, d_state, d_conv, expand, n_experts, top_k, n_transformer_layers, \
 n_heads, n_chem, n_inst, n_features, fno_modes, fno_width, fno_layers, n_grid, patch, stride, \
-wavelet, level
+wavelet, level, n_components
         Sizes of the network: arguments of `spectralfm.nn.encoder.SpectralEncoder`.
     mask_ratio : float, default=0.4
         Share of the patches hidden, in [0, 1), in three spectra of four.
@@ -166,6 +166,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight, episode_we
         stride: int = 16,
         wavelet: str = "db4",
         level: int = 4,
+        n_components: int = 32,
         mask_ratio: float = 0.4,
         masked_weight: float = 2.0,
         contrastive_weight: float = 0.02,
@@ -221,6 +222,7 @@ bottleneck_weight, balance_weight, transport_weight, transfer_weight, episode_we
         self.stride = stride
         self.wavelet = wavelet
         self.level = level
+        self.n_components = n_components
         self.mask_ratio = mask_ratio
         self.masked_weight = masked_weight
         self.contrastive_weight = contrastive_weight
