@@ -70,7 +70,7 @@ def main() -> None:
             run = {"steps": args.steps, "seed": seed, "cpu_seconds": f"{seconds:.0f}"}
             table.append({"set": name, **run, **row})
             print(table[-1], flush=True)
-        write_csv("pretraining", table, "torch")
+    write_csv("pretraining", table, "torch")
 
 
 if __name__ == "__main__":

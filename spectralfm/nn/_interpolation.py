@@ -160,6 +160,6 @@ def bridged(values: Tensor, measured: Tensor) -> Tensor:
     after = torch.where(measured, index, n_grid).flip(1).cummin(1).values.flip(1)
     left = torch.where(before < 0, after, before).clamp(max=n_grid - 1)
     right = torch.where(after == n_grid, left, after)
-    share = (index - left).to(values.dtype) / (right - left).clamp(min=1)
+    share = (index - left) / (right - left).clamp(min=1)
     low, high = (values.masked_fill(~measured, 0.0).gather(1, ends) for ends in (left, right))
-    return torch.lerp(low, high, share.clamp(min=0.0))
+    return torch.lerp(low, high, share.to(values.dtype).clamp(min=0.0))
