@@ -45,8 +45,8 @@ class SpectralFMPretrainer(EncoderMixin, BaseEstimator):
         as are the next two lines.
     n_mamba_layers, d_state, d_conv, expand, n_experts, top_k, n_transformer_layers, n_heads : int
         Its layers.
-    n_chem, n_inst, n_features, fno_modes, fno_width, fno_layers : int
-        Its latents, features and Fourier operator.
+    n_chem, n_inst, n_features, n_components, fno_modes, fno_width, fno_layers : int
+        Its latents, features, component spectra and Fourier operator.
     mask_ratio : float, default=0.4
         Share of the patches hidden, in [0, 1), in three spectra of four.
     masked_weight, contrastive_weight, denoising_weight, latent_weight, transfer_weight : float
@@ -170,6 +170,7 @@ class SpectralFMPretrainer(EncoderMixin, BaseEstimator):
         stride: int = 16,
         wavelet: str = "db4",
         level: int = 4,
+        n_components: int = 32,
         mask_ratio: float = 0.4,
         masked_weight: float = 2.0,
         contrastive_weight: float = 0.02,
@@ -225,6 +226,7 @@ class SpectralFMPretrainer(EncoderMixin, BaseEstimator):
         self.stride = stride
         self.wavelet = wavelet
         self.level = level
+        self.n_components = n_components
         self.mask_ratio = mask_ratio
         self.masked_weight = masked_weight
         self.contrastive_weight = contrastive_weight

@@ -15,6 +15,7 @@ SIZES = (
     "d_model", "n_mamba_layers", "d_state", "d_conv", "expand", "n_experts", "top_k",
     "n_transformer_layers", "n_heads", "n_chem", "n_inst", "n_features", "fno_modes", "fno_width",
     "fno_layers", "n_grid", "patch", "stride", "wavelet", "level",
+    "n_components",
 )  # fmt: skip
 LOSSES = (
     "mask_ratio", "masked_weight", "contrastive_weight", "denoising_weight", "latent_weight",
@@ -38,6 +39,7 @@ CONSTRAINTS: dict[str, list] = {
     )},
     **dict.fromkeys(SIZES, [COUNT]),
     "wavelet": [str],
+    "n_components": [Interval(Integral, 0, None, closed="left")],
     **dict.fromkeys(LOSSES, [AMOUNT]),
     "episode_weight": [AMOUNT],
     "mask_ratio": [SHARE],

@@ -148,3 +148,18 @@ def _stretches(channels: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]
     start = torch.where(begins, index, 0).cummax(1).values
     stop = torch.where(ends, index, channels.shape[1]).flip(1).cummin(1).values.flip(1)
     return start, stop
+
+
+def bridged(values: Tensor, measured: Tensor) -> Tensor:
+    """Return (B, G) with a line between the ends of each stretch that was not measured."""
+    if measured.all():
+        return values
+    n_grid = values.shape[1]
+    index = torch.arange(n_grid, device=values.device).expand(values.shape)
+    before = torch.where(measured, index, -1).cummax(1).values
+    after = torch.where(measured, index, n_grid).flip(1).cummin(1).values.flip(1)
+    left = torch.where(before < 0, after, before).clamp(max=n_grid - 1)
+    right = torch.where(after == n_grid, left, after)
+    share = (index - left) / (right - left).clamp(min=1)
+    low, high = (values.masked_fill(~measured, 0.0).gather(1, ends) for ends in (left, right))
+    return torch.lerp(low, high, share.to(values.dtype).clamp(min=0.0))

@@ -33,6 +33,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ._interpolation import bridged
 from .resample import SpectralGrid, warp
 from .wavelet import WaveletTransform
 
@@ -57,6 +58,8 @@ class Prepared(NamedTuple):
         All that was measured, hidden or not: what a reconstruction should be. 0 elsewhere.
     seen : Tensor of shape (B, G)
         What the network may look at: bridged by a line where hidden or not measured.
+    looked_at : Tensor of shape (B, G), bool
+        Where that was measured, and not hidden.
     axis : Tensor of shape (B, G), float64
         Wavenumbers, cm-1.
     center, scale : Tensor of shape (B, 1)
@@ -70,6 +73,7 @@ class Prepared(NamedTuple):
 
     values: Tensor
     seen: Tensor
+    looked_at: Tensor
     axis: Tensor
     center: Tensor
     scale: Tensor
@@ -203,10 +207,12 @@ class SpectralEmbedding(nn.Module):
         smallest = 10 * torch.finfo(x.dtype).eps * center.abs()
         scale = scale.masked_fill(scale <= smallest, 1.0)  # a flat spectrum stays flat
         values = ((full.values - center) / scale).masked_fill(~full.measured, 0.0)
-        bridged = _bridged((seen.values - center) / scale, seen.measured)
+        joined = bridged((seen.values - center) / scale, seen.measured)
         measured = self.patches(full.measured).to(x.dtype).mean(2) >= 0.5  # (B, N, P) -> (B, N)
         padding_mask = nn.functional.pad(~measured, (2, 0), value=False)  # (B, N) -> (B, N + 2)
-        return Prepared(values, bridged, full.axis, center, scale, hidden, padding_mask)
+        return Prepared(
+            values, joined, seen.measured, full.axis, center, scale, hidden, padding_mask
+        )
 
     @property
     def n_pieces(self) -> int:
@@ -277,18 +283,3 @@ class SpectralEmbedding(nn.Module):
         width = (high - low).to(self.waves.dtype).unsqueeze(2)  # (B, N, 1)
         phase = center * self.waves  # (B, N, N_WAVES)
         return torch.cat([phase.sin(), phase.cos(), center, width.log()], 2)
-
-
-def _bridged(values: Tensor, measured: Tensor) -> Tensor:
-    """Return (B, G) with a line between the ends of each stretch that was not measured."""
-    if measured.all():
-        return values
-    n_grid = values.shape[1]
-    index = torch.arange(n_grid, device=values.device).expand(values.shape)
-    before = torch.where(measured, index, -1).cummax(1).values
-    after = torch.where(measured, index, n_grid).flip(1).cummin(1).values.flip(1)
-    left = torch.where(before < 0, after, before).clamp(max=n_grid - 1)
-    right = torch.where(after == n_grid, left, after)
-    share = (index - left) / (right - left).clamp(min=1)
-    low, high = (values.masked_fill(~measured, 0.0).gather(1, ends) for ends in (left, right))
-    return torch.lerp(low, high, share.to(values.dtype).clamp(min=0.0))

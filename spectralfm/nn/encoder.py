@@ -22,11 +22,13 @@ References
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from .bottleneck import Latents, Summary, VariationalBottleneck
 from .calibration import CalibrationFeatures
-from .embedding import Prepared, SpectralEmbedding
+from .components import ComponentSpectra
+from .embedding import MODALITIES, Prepared, SpectralEmbedding
 from .fno import FourierOperator
 from .heads import ReconstructionHead
 from .mamba import MambaBackbone
@@ -56,6 +58,8 @@ class Encoding(NamedTuple):
         The spectra on the grid, and what of them was seen.
     features : Tensor of shape (B, N, F)
         What a calibration is made on, patch by patch; see `CalibrationFeatures`.
+    expected : Tensor of shape (B, G)
+        What is seen of the spectra, and what that leads one to expect where the mask hides them.
     """
 
     tokens: Tensor
@@ -66,6 +70,7 @@ class Encoding(NamedTuple):
     latents: Latents
     spectra: Prepared
     features: Tensor
+    expected: Tensor
 
 
 class SpectralEncoder(nn.Module):
@@ -97,6 +102,9 @@ class SpectralEncoder(nn.Module):
         Wavelet of the embedding.
     level : int
         Its number of levels.
+    n_components : int
+        Component spectra K that continue a spectrum into what is hidden of it (`ComponentSpectra`);
+        with 0 a line does.
 
     Examples
     --------
@@ -134,6 +142,7 @@ class SpectralEncoder(nn.Module):
         stride: int = 16,
         wavelet: str = "db4",
         level: int = 4,
+        n_components: int = 0,
     ) -> None:
         super().__init__()
         self.embed = SpectralEmbedding(d_model, n_grid, patch, stride, wavelet, level)
@@ -149,6 +158,9 @@ class SpectralEncoder(nn.Module):
         nn.init.normal_(self.reconstruction.linear.weight, std=0.1 * d_model**-0.5)
         nn.init.zeros_(self.reconstruction.linear.bias)
         self.operator = FourierOperator(n_inst, n_chem, fno_modes, fno_width, fno_layers)
+        self.components: ComponentSpectra | None = None
+        if n_components:
+            self.components = ComponentSpectra(n_components, len(MODALITIES))
 
     def forward(
         self,
@@ -189,7 +201,11 @@ class SpectralEncoder(nn.Module):
         features = self.calibration(pieces, h[:, 2:], absent)  # (B, N, F)
         summary, detail = self.summary(h, features, spectra.padding_mask)  # (B, D), (B, K F)
         z = self.bottleneck(summary, detail, share)  # chem (B, Zc), inst (B, Zi)
-        return Encoding(h, z.chem, z.inst, z.kl, balance, z, spectra, features)
+        expected = spectra.seen  # (B, G): a line where nothing is seen
+        if self.components is not None and mask is not None:
+            kind = torch.zeros((), dtype=torch.int64).to(h.device) if modality is None else modality
+            expected = self.components(spectra.values, spectra.looked_at, spectra.axis, kind)
+        return Encoding(h, z.chem, z.inst, z.kl, balance, z, spectra, features, expected)
 
     def reconstruct(self, encoding: Encoding) -> Tensor:
         """Read the tokens back as patches.
@@ -208,11 +224,12 @@ class SpectralEncoder(nn.Module):
         Notes
         -----
         The tokens say how the spectrum differs from what is seen of it, and where the mask hides it
-        from a line between what is seen on either side: copying and interpolating is where the
-        network starts, not what it has to learn.
+        from what its components, or without them a line between what is seen on either side, lead
+        one to expect: copying and interpolating is where the network starts, not what it has to
+        learn.
         """
         patches = self.reconstruction(encoding.tokens[:, 2:])  # (B, N, D) -> (B, N, P)
-        return patches + self.embed.patches(encoding.spectra.seen)
+        return patches + self.embed.patches(encoding.expected)
 
     @property
     def n_features(self) -> int:

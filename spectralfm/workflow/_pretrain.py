@@ -25,14 +25,16 @@ SIZES: dict[str, dict[str, Any]] = {
     "tiny": {
         "d_model": 32, "n_mamba_layers": 1, "n_transformer_layers": 1, "n_heads": 4, "n_chem": 32,
         "n_inst": 16, "fno_modes": 16, "fno_width": 16, "fno_layers": 2, "n_grid": 512,
+        "n_components": 32,
     },
     "small": {
         "d_model": 64, "n_mamba_layers": 2, "n_transformer_layers": 1, "n_heads": 4, "n_chem": 64,
         "n_inst": 32, "fno_modes": 16, "fno_width": 16, "fno_layers": 2, "n_grid": 1024,
+        "n_components": 32,
     },
-    "base": {},
+    "base": {"n_components": 32},
 }  # fmt: skip
-"""Arguments of `SpectralEncoder` by size; those of the base are its own."""
+"""Arguments of `SpectralEncoder` by size, where they are not its own."""
 
 RECIPE: dict[str, Any] = {
     "weight_decay": 0.01, "warmup": 0.02, "min_lr_ratio": 0.02, "clip": 1.0, "ema_decay": 0.998,
