@@ -1,25 +1,27 @@
 """Tasks that are partly made up, so that no default is chosen on the three real sets alone.
 
-handhelds: pairs of handheld instruments that measured the same powders (forensic_K, forensic_T),
+"handhelds": pairs of handheld instruments that measured the same powders (forensic_K, forensic_T),
 with properties made of what both instruments record of them: the first five pairs of canonical
-variates of ten main components each, and 15 % of noise. simulated: sets of one real instrument with
+variates of ten main components each, and 15 % of noise. "labelled": sets of one instrument with
 their reference values, and a simulated target, of large differences or of any size.
 """
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
+from _labelled import labelled
 from _real_pairs import real_pairs
 
 from spectralfm.simulation import InstrumentSimulator
 
+SPLITS = {"handhelds": 4, "labelled": 3}
+"""Number of random splits of each kind."""
+
 HANDHELDS = ("forensic_K", "forensic_T")
 N_PROPERTIES, N_COMPONENTS, NOISE = 5, 10, 0.15
 
-LABELLED = (
+SETS = (
     "nirsoil", "tecator", "cassava_ikeogu", "barley_auroranir", "dough_cookies", "wheat_ohpl",
     "tablets_dyrby_nir", "gasoline",
 )  # fmt: skip
@@ -29,7 +31,18 @@ DECADES = {"large": 1.0, "any": 2.0}
 N_CALIBRATION, MOST_CHANNELS = 60, 350
 
 
-def handhelds(seed: int) -> Iterator[dict]:
+def made(kind: str, seed: int) -> Iterator[dict]:
+    """Yield what a task consists of."""
+    for pair in {"handhelds": _handhelds, "labelled": _simulated}[kind](seed):
+        calibration, test = pair.pop("calibration"), pair.pop("test")
+        X, X_target, y = (pair.pop(name) for name in ("X", "X_target", "y"))
+        yield {
+            **pair, "dataset": kind, "seed": seed, "X": X[calibration], "y": y[calibration],
+            "X_target": X_target[calibration], "X_test": X_target[test], "y_test": y[test],
+        }  # fmt: skip
+
+
+def _handhelds(seed: int) -> Iterator[dict]:
     """Yield source, target, group, spectra of both, values, names, wavelengths, and the split."""
     for name, wavelengths, spectra in real_pairs(*HANDHELDS):
         y = _shared_properties(*spectra.values())
@@ -54,10 +67,10 @@ def _shared_properties(*spectra: np.ndarray) -> np.ndarray:
     return y / y.std(axis=0) + NOISE * noise
 
 
-def simulated(seed: int) -> Iterator[dict]:
+def _simulated(seed: int) -> Iterator[dict]:
     """Yield the same of simulated targets."""
-    for number, name in enumerate(LABELLED):
-        X, y, wavelengths = _labelled(name)
+    for number, name in enumerate(SETS):
+        X, y, wavelengths = _upwards(name)
         order = np.random.default_rng([seed, number]).permutation(len(X))
         n = min(N_CALIBRATION, int(0.6 * len(X)))
         calibration, test = order[:n], order[n : n + N_CALIBRATION]
@@ -77,15 +90,9 @@ def simulated(seed: int) -> Iterator[dict]:
             }  # fmt: skip
 
 
-def _labelled(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return spectra, values and wavelengths in nm, upwards, of a set without missing values."""
-    folder = os.environ.get("SPECTRALFM_DATA")
-    if not folder:
-        raise SystemExit(f"set SPECTRALFM_DATA to a folder with labelled/{name}.npz")
-    with np.load(Path(folder, f"labelled/{name}.npz")) as data:
-        X, y, axis = (data[key].astype(float) for key in ("X", "Y", "axis"))
-        wavelengths = 1e7 / axis if str(data["axis_unit"]) == "cm-1" else axis
-    y = y.reshape(len(X), -1)
-    sound = np.isfinite(X).all(axis=1) & np.isfinite(y).all(axis=1)
+def _upwards(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return spectra, values and wavelengths in nm, upwards, of at most 350 channels or so."""
+    X, y, place = labelled(name)
+    wavelengths = 1e7 / place["wavenumbers"] if "wavenumbers" in place else place["wavelengths"]
     kept = np.argsort(wavelengths)[:: max(1, X.shape[1] // MOST_CHANNELS)]
-    return X[sound][:, kept], y[sound], wavelengths[kept]
+    return X[:, kept], y, wavelengths[kept]

@@ -20,7 +20,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 from _foundation import SLOW_SPLITS, SLOW_SPLITS_QUICK
 from _methods import METHODS
-from _protocol import ORDER, SEEDS, Budget, Task, tasks
+from _protocol import ALL_SEEDS, ORDER, Budget, Task, tasks
 from _provenance import RESULTS, write_csv
 from _scores import RECALIBRATION, print_table, score_rows
 from joblib import Parallel, delayed, parallel_config
@@ -71,7 +71,7 @@ def missing_work(args: argparse.Namespace, methods: list[str], rows: list[dict])
     done = {(row["seed"], row["source"], row["target"], row["method"], row["n"]) for row in rows}
     work = []
     slow_splits = SLOW_SPLITS_QUICK if args.quick else SLOW_SPLITS
-    for task in tasks(args.dataset, QUICK if args.quick else SEEDS[args.dataset]):
+    for task in tasks(args.dataset, QUICK if args.quick else ALL_SEEDS[args.dataset]):
         task.checkpoint = args.checkpoint
         asked = [
             (name, n)
@@ -105,7 +105,7 @@ def workers(backend: str, n_jobs: int) -> Iterator[None]:
 def main() -> None:
     """Parse the command line, run what is missing, print and write the scores."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", choices=sorted(SEEDS), default="corn")
+    parser.add_argument("--dataset", choices=sorted(ALL_SEEDS), default="corn")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} splits instead of all")
     parser.add_argument("--methods", nargs="+", choices=METHODS, metavar="METHOD")
     parser.add_argument("--checkpoint", default="small", help="weights of the foundation methods")
@@ -135,7 +135,7 @@ def main() -> None:
                 writer.writerows(new)
                 file.flush()
                 rows += new
-    n_splits = QUICK if args.quick else SEEDS[args.dataset]
+    n_splits = QUICK if args.quick else ALL_SEEDS[args.dataset]
     rows = [row for row in rows if int(row["seed"]) < n_splits and row["method"] in methods]
     scores = score_rows(rows)
     print_table(scores, methods)
