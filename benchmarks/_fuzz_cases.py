@@ -41,8 +41,8 @@ FEW_STEPS = {"max_steps": 1, "n_steps": 1}
 AXES = {"wavelengths": "nm", "wavenumbers": "cm-1"}
 """Ends of the names of parameters that are axes, and their units."""
 FIXED = {
-    "estimator", "transfer", "transformer", "checkpoint", "members", "device", "n_threads",
-    "random_state", "verbose", *TINY, *FEW_STEPS,
+    "estimator", "regressor", "transfer", "transformer", "checkpoint", "members", "device",
+    "n_threads", "random_state", "verbose", *TINY, *FEW_STEPS,
 }  # fmt: skip
 """Parameters that are not varied, because of what they cost or because others stand for them."""
 GIVEN, LIST_GIVEN = st.sampled_from([False, False, False, True]), mostly(False, rarely=(True,))
@@ -90,6 +90,10 @@ STANDARDIZERS = (
     transfer.SpectralSpaceTransformation(2), transfer.OptimalTransportStandardization(),
     transfer.ExternalParameterOrthogonalization(1), StandardScaler(),
 )  # fmt: skip
+REGRESSORS = (
+    transfer.DifferencePenalizedRidge(), transfer.DomainInvariantPLS(2), Ridge(),
+)  # fmt: skip
+"""What `UnequalAxesRegressor` is put around."""
 
 
 @st.composite
@@ -108,6 +112,8 @@ def parameters(draw: Any, cls: type, n_channels: int, n_source: int) -> dict[str
     elif "estimator" in accepted:
         kind = draw(mostly("pls", "pipeline", "unfitted", rarely=("never fitted",)))
         chosen["estimator"] = source_model(kind, n_source, draw(mostly(1, rarely=(3,))))
+    if "regressor" in accepted:
+        chosen["regressor"] = draw(st.sampled_from(REGRESSORS))
     if "transfer" in accepted:
         chosen["transfer"] = draw(st.sampled_from(STANDARDIZERS))
     for name, allowed in getattr(cls, "_parameter_constraints", {}).items():

@@ -83,7 +83,7 @@ def _ask(estimator: Any, name: str, X: Any, given: dict[str, Any]) -> None:
         part = np.asarray(part)
         if part.shape[:1] != (n,):
             raise Failure(f"{name} of {n} spectra has shape {part.shape}")
-        if name == "predict" and is_classifier(estimator):
+        if name == "predict" and (is_classifier(estimator) or hasattr(estimator, "score_samples")):
             continue
         if part.dtype != np.float64:
             raise Failure(f"{name} gives {part.dtype}")

@@ -10,7 +10,7 @@ import pytest
 from chemotools.adaptation import DirectStandardization as ChemotoolsDS
 from chemotools.derivative import SavitzkyGolay
 from chemotools.scatter import StandardNormalVariate
-from sklearn import config_context
+from sklearn import config_context, get_config, set_config
 from sklearn.base import clone
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.frozen import FrozenEstimator
@@ -119,7 +119,9 @@ def stacked():
 
 def test_sample_domain_of_skada():
     """What skada's own packing makes of two instruments comes apart again."""
+    routing = get_config()["enable_metadata_routing"]
     pytest.importorskip("skada")
+    set_config(enable_metadata_routing=routing)  # importing skada switches it on
     from skada.datasets import DomainAwareDataset
 
     data = DomainAwareDataset()

@@ -31,7 +31,7 @@ LIKENESS = 0.05
 AGREEMENT = 2.0
 """Weight of the agreement of the chemistry latents of two recordings of a sample."""
 
-SEPARATION = 0.4
+SEPARATION = 1.0
 """Weight of what a linear classifier could tell of the instruments from the chemistry latent."""
 
 LEAST_CHANGE = 0.01

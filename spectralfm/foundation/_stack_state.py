@@ -1,10 +1,12 @@
 """The stack of a regressor as bytes: its pickles have no cycle, and skops one type to trust."""
 
+import zlib
 from typing import Any
 
-from ..checkpoint._container import pack, unpack
+from ..checkpoint._container import CorruptWeightsError, pack, unpack
 
 _KIND = "stack"
+_FILE, _REMEDY = "the stack of a SpectralFMRegressor", "Copy the file again."
 
 
 def dump_stack(stack: Any, owner: Any) -> bytes:
@@ -20,13 +22,13 @@ def dump_stack(stack: Any, owner: Any) -> bytes:
     Returns
     -------
     bytes
-        Safetensors and JSON, as in a model file.
+        Safetensors and JSON, as in a model file, compressed: the settings repeat themselves.
     """
     from ..deployment._disassembler import Disassembler
 
     parts = Disassembler(owner)
     root = parts.value(stack, "")
-    return pack(_KIND, {"root": root, "nodes": parts.nodes}, parts.tensors)
+    return zlib.compress(pack(_KIND, {"root": root, "nodes": parts.nodes}, parts.tensors))
 
 
 def load_stack(data: bytes, owner: Any) -> Any:
@@ -51,11 +53,9 @@ def load_stack(data: bytes, owner: Any) -> Any:
     """
     from ..deployment._assembler import assemble
 
-    header, tensors = unpack(
-        _KIND,
-        data,
-        file="the stack of a SpectralFMRegressor",
-        fields=("root", "nodes"),
-        remedy="Copy the file again.",
-    )
+    try:
+        packed = zlib.decompress(data)
+    except zlib.error as error:
+        raise CorruptWeightsError(_FILE, "compressed bytes", str(error), _REMEDY) from error
+    header, tensors = unpack(_KIND, packed, file=_FILE, fields=("root", "nodes"), remedy=_REMEDY)
     return assemble(header["root"], header["nodes"], tensors, owner).estimator
