@@ -21,16 +21,18 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def table_of(dataset: str) -> tuple[Path, list[dict[str, str]]]:
-    """Return the table of a set, that of a quick run until the default has run on all splits."""
-    full = RESULTS / f"transfer_{dataset}.csv"
-    rows = read(full)
-    if any(row["method"] == DEFAULT for row in rows):
-        return full, rows
-    quick = RESULTS / f"transfer_{dataset}_quick.csv"
-    rows = read(quick)
-    if not rows:
+    """Return the table of a set, that of a quick run until the default has run on all splits.
+
+    Methods that have not are there from the quick run.
+    """
+    full, quick = (RESULTS / f"transfer_{dataset}{end}.csv" for end in ("", "_quick"))
+    rows, few = read(full), read(quick)
+    every = {row["method"] for row in rows}
+    if DEFAULT in every:
+        return full, rows + [row for row in few if row["method"] not in every]
+    if not few:
         raise SystemExit(f"run first: python benchmarks/transfer.py --dataset {dataset}")
-    return quick, rows
+    return quick, few
 
 
 def scores() -> dict[tuple[str, str, str], dict[str, str]]:

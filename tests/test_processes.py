@@ -87,8 +87,13 @@ def test_terms_and_gradients_are_those_of_one_process_and_all_end_with_one(tmp_p
     logs = [tmp_path / "0.txt", tmp_path / "1.txt"]
     call = f"save_gradients({str(tmp_path)!r})"
     first, second = (start(call, log, rank, port) for rank, log in enumerate(logs))
-    assert second.wait(60) == -signal.SIGKILL, logs[1].read_text()
-    assert first.wait(10) == 1
+    try:  # on a loaded machine the two take minutes
+        assert second.wait(300) == -signal.SIGKILL, logs[1].read_text()
+        assert first.wait(100) == 1
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
     assert "Process 0 lost another process of the training" in logs[0].read_text()
     for n_rows, gap in CASES:
         terms, grads, spread = torch.load(tmp_path / f"{n_rows}.pt")
@@ -129,7 +134,7 @@ def test_torchrun_goes_on_where_one_process_stopped_and_learns_the_same(tmp_path
         "-m", "spectralfm", "pretrain", "--corpus", corpus, "--run-dir", tmp_path / "two",
         "--size", "tiny", "--steps", "5", "--batch-size", "9", "--device", "cpu",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0 and done.stdout.count("steps/s") == 1, done.stderr
     alone, together = (
         [json.loads(line) for line in (tmp_path / name / "history.jsonl").read_text().splitlines()]
